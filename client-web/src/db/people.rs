@@ -1,0 +1,91 @@
+//! The application's own accounts.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Result;
+
+/// An account to be created; the keys are the case-folded forms that must be unique.
+#[derive(Debug)]
+pub(crate) struct NewPerson<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) username: &'a str,
+    pub(crate) username_key: &'a str,
+    pub(crate) email: Option<&'a str>,
+    pub(crate) email_key: Option<&'a str>,
+    pub(crate) password_hash: &'a str,
+}
+
+/// What sign-in needs to know of an account.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) id: Uuid,
+    pub(crate) password_hash: String,
+}
+
+/// A signed-in person with what every page shows of them.
+#[derive(Debug)]
+pub(crate) struct PersonRow {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) email: Option<String>,
+    pub(crate) server_user_id: Option<Uuid>,
+    pub(crate) scope: Option<String>,
+}
+
+/// Creates the account; `false` when the username or the e-mail address is taken.
+pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool> {
+    let done = sqlx::query!(
+        "INSERT INTO people (id, username, username_key, email, email_key, password_hash)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        person.id,
+        person.username,
+        person.username_key,
+        person.email,
+        person.email_key,
+        person.password_hash,
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Finds the account that a username belongs to.
+pub(crate) async fn credentials(pool: &PgPool, username_key: &str) -> Result<Option<Credentials>> {
+    let row = sqlx::query_as!(
+        Credentials,
+        "SELECT id, password_hash FROM people WHERE username_key = $1",
+        username_key,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row)
+}
+
+/// Loads a person and, if there is one, the connection to the server.
+pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
+    let row = sqlx::query_as!(
+        PersonRow,
+        r#"SELECT people.id, people.username, people.email,
+                  connections.server_user_id AS "server_user_id?", connections.scope AS "scope?"
+           FROM people LEFT JOIN connections ON connections.person_id = people.id
+           WHERE people.id = $1"#,
+        id,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(row)
+}
+
+/// Replaces a password hash that was made with older parameters, unless the password changed meanwhile.
+pub(crate) async fn replace_hash(pool: &PgPool, id: Uuid, old: &str, new: &str) -> Result<()> {
+    sqlx::query!(
+        "UPDATE people SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        id,
+        old,
+        new,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The pages, one module for each resource.
+
+pub(crate) mod connect;
+pub(crate) mod connections;
+mod field_errors;
+pub(crate) mod health;
+pub(crate) mod home;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod memories;
+pub(crate) mod memory;
+pub(crate) mod memory_edit;
+mod memory_fields;
+pub(crate) mod memory_new;
+mod memory_view;
+pub(crate) mod register;
+pub(crate) mod search;

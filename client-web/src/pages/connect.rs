@@ -1,0 +1,70 @@
+//! Connecting to the Picard server by the user-token flow.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use serde::Deserialize;
+
+use crate::error::{Explanation, PageError, see_other};
+use crate::form::MemberForm;
+use crate::frame::{Frame, Section, page};
+use crate::state::AppState;
+use crate::tokens;
+use crate::visitor::Member;
+
+/// The form has nothing but its token.
+#[derive(Deserialize)]
+pub(crate) struct Fields {}
+
+#[derive(Template)]
+#[template(path = "connect.html")]
+struct ConnectPage {
+    frame: Frame,
+    username: String,
+    has_email: bool,
+    is_registered: bool,
+    problem: Option<Explanation>,
+}
+
+/// `GET /connect`
+pub(crate) async fn show(State(state): State<AppState>, member: Member) -> Response {
+    connect_page(&state, &member, None)
+}
+
+/// `POST /connect`
+pub(crate) async fn submit(
+    State(state): State<AppState>,
+    MemberForm { member, .. }: MemberForm<Fields>,
+) -> Result<Response, PageError> {
+    match tokens::connect(&state, &member.person).await {
+        Ok(()) => {
+            tracing::info!(user.id = %member.person.id, "a person connected");
+            Ok(see_other("/memories?done=connected"))
+        }
+        Err(error) => {
+            tracing::warn!(%error, user.id = %member.person.id, "a person could not be connected");
+            Ok(connect_page(&state, &member, Some(Explanation::from(&error))))
+        }
+    }
+}
+
+fn connect_page(state: &AppState, member: &Member, problem: Option<Explanation>) -> Response {
+    let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
+    let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
+    let template = ConnectPage {
+        frame: Frame::new(&member.visitor, "Connect to Picard", Section::Connections),
+        username: member.person.username.clone(),
+        has_email: member.person.email.is_some(),
+        is_registered: state.client.is_some(),
+        problem,
+    };
+    let mut response = page(status, &template);
+    if let Some(seconds) = retry_after {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}

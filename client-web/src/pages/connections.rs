@@ -1,0 +1,80 @@
+//! What this application may do at the Picard server, and how to end that.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::home::Done;
+use crate::db::connections;
+use crate::error::{PageError, see_other};
+use crate::form::MemberForm;
+use crate::frame::{Frame, Section, page};
+use crate::moments;
+use crate::state::AppState;
+use crate::tokens;
+use crate::visitor::Member;
+
+/// The form has nothing but its token.
+#[derive(Deserialize)]
+pub(crate) struct Fields {}
+
+struct Summary {
+    may_read: bool,
+    may_write: bool,
+    connected_at: String,
+    connected_at_machine: String,
+    refreshed_at: String,
+    refreshed_at_machine: String,
+}
+
+#[derive(Template)]
+#[template(path = "connections.html")]
+struct ConnectionsPage {
+    frame: Frame,
+    username: String,
+    summary: Option<Summary>,
+}
+
+/// `GET /connections`
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    member: Member,
+    Query(done): Query<Done>,
+) -> Result<Response, PageError> {
+    let summary = connections::summary(&state.pool, member.person.id)
+        .await?
+        .map(|row| Summary {
+            may_read: row.scope.split(' ').any(|word| word == "memories:read"),
+            may_write: row.scope.split(' ').any(|word| word == "memories:write"),
+            connected_at: moments::readable(row.connected_at),
+            connected_at_machine: moments::machine(row.connected_at),
+            refreshed_at: moments::readable(row.refreshed_at),
+            refreshed_at_machine: moments::machine(row.refreshed_at),
+        });
+    let frame = Frame::new(&member.visitor, "Your connection", Section::Connections);
+    let frame = frame.with_notice(done.done.as_deref());
+    Ok(page(
+        StatusCode::OK,
+        &ConnectionsPage {
+            frame,
+            username: member.person.username,
+            summary,
+        },
+    ))
+}
+
+/// `POST /connections/disconnect`
+pub(crate) async fn disconnect(
+    State(state): State<AppState>,
+    MemberForm { member, .. }: MemberForm<Fields>,
+) -> Result<Response, PageError> {
+    let is_revoked = tokens::disconnect(&state, &member.person).await?;
+    tracing::info!(user.id = %member.person.id, is_revoked, "a person disconnected");
+    Ok(see_other(if is_revoked {
+        "/connections?done=disconnected"
+    } else {
+        "/connections?done=disconnecting"
+    }))
+}

@@ -1,0 +1,212 @@
+//! The form in which memories are written and changed.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::field_errors::{FieldErrors, FieldName};
+use crate::moments;
+use crate::server_client::Memory;
+use crate::tokens::CallError;
+
+/// What the server calls the fields of this form.
+const NAMES: [FieldName; 5] = [
+    FieldName::new("text", "text", "The text"),
+    FieldName::new("tags", "tags", "Each tag"),
+    FieldName::new("category", "category", "The category"),
+    FieldName::new("expiration_date", "expires", "The time of expiry"),
+    FieldName::new("permission", "permission", "The permission"),
+];
+
+/// The fields as they were typed. Those ending in `_was` are what was there before: a field that nobody touched
+/// is not sent, so that what this form cannot express (seconds, tags with commas) is not lost.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct MemoryFields {
+    pub(crate) text: String,
+    pub(crate) tags: String,
+    pub(crate) tags_was: String,
+    pub(crate) category: String,
+    pub(crate) category_was: String,
+    pub(crate) expires: String,
+    pub(crate) expires_was: String,
+    pub(crate) permission: String,
+    pub(crate) permission_was: String,
+    pub(crate) version: String,
+}
+
+impl MemoryFields {
+    /// The form for a new memory.
+    pub(crate) fn empty() -> Self {
+        Self {
+            permission: "private".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The form for an existing memory.
+    pub(crate) fn of(memory: &Memory) -> Self {
+        let (tags, category) = (
+            memory.tags.join(", "),
+            memory.category.clone().unwrap_or_default(),
+        );
+        let expires = memory.expiration_date.map(moments::input).unwrap_or_default();
+        let permission = memory.permission.as_str().to_owned();
+        Self {
+            text: memory.text.clone(),
+            tags_was: tags.clone(),
+            tags,
+            category_was: category.clone(),
+            category,
+            expires_was: expires.clone(),
+            expires,
+            permission_was: permission.clone(),
+            permission,
+            version: memory.version.to_string(),
+        }
+    }
+
+    /// Keeps what was typed but compares it from now on with what is stored.
+    pub(crate) fn rebased_on(self, memory: &Memory) -> Self {
+        let stored = Self::of(memory);
+        Self {
+            text: self.text,
+            tags: self.tags,
+            category: self.category,
+            expires: self.expires,
+            permission: self.permission,
+            ..stored
+        }
+    }
+
+    /// Undoes what browsers do to line ends.
+    pub(crate) fn normalised(mut self) -> Self {
+        self.text = self.text.replace("\r\n", "\n");
+        self
+    }
+
+    /// What `submit_memory` takes.
+    pub(crate) fn submission(&self) -> Result<Value, FieldErrors> {
+        let mut data = Map::new();
+        data.insert("text".into(), self.checked_text()?.into());
+        data.insert("permission".into(), self.permission.as_str().into());
+        data.insert("tags".into(), self.tag_list().into());
+        if !self.category.trim().is_empty() {
+            data.insert("category".into(), self.category.trim().into());
+        }
+        if let Some(expiration_date) = self.expiration_date()? {
+            data.insert("expiration_date".into(), expiration_date.into());
+        }
+        Ok(Value::Object(data))
+    }
+
+    /// What `update_memory` takes.
+    pub(crate) fn change(&self, id: Uuid) -> Result<Value, FieldErrors> {
+        let version: i64 = self
+            .version
+            .parse()
+            .map_err(|_| FieldErrors::one("", "The form is incomplete."))?;
+        let mut data = json!({ "memory_id": id, "version": version, "text": self.checked_text()? });
+        if self.tags != self.tags_was {
+            data["tags"] = self.tag_list().into();
+        }
+        if self.category != self.category_was {
+            data["category"] = Some(self.category.trim())
+                .filter(|category| !category.is_empty())
+                .into();
+        }
+        if self.expires != self.expires_was {
+            data["expiration_date"] = self.expiration_date()?.into();
+        }
+        if self.permission != self.permission_was {
+            data["permission"] = self.permission.as_str().into();
+        }
+        Ok(data)
+    }
+
+    /// A kind of permission that this form does not offer but must not change by itself.
+    pub(crate) fn other_permission(&self) -> Option<&str> {
+        Some(self.permission_was.as_str()).filter(|word| !matches!(*word, "" | "private" | "public"))
+    }
+
+    /// What the server said about this form.
+    pub(crate) fn errors_of(error: &CallError) -> FieldErrors {
+        FieldErrors::of_call(error, &NAMES)
+    }
+
+    fn checked_text(&self) -> Result<&str, FieldErrors> {
+        match self.text.chars().count() {
+            _ if self.text.trim().is_empty() => Err(FieldErrors::one("text", "Write something to remember.")),
+            1..=32_768 => Ok(&self.text),
+            count => Err(FieldErrors::one(
+                "text",
+                format!("A memory has at most 32,768 characters; this one has {count}."),
+            )),
+        }
+    }
+
+    fn tag_list(&self) -> Vec<String> {
+        let mut tags: Vec<String> = Vec::new();
+        for tag in self.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            if !tags.iter().any(|known| known == tag) {
+                tags.push(tag.to_owned());
+            }
+        }
+        tags
+    }
+
+    fn expiration_date(&self) -> Result<Option<String>, FieldErrors> {
+        if self.expires.trim().is_empty() {
+            return Ok(None);
+        }
+        match moments::from_input(&self.expires) {
+            Some(moment) => Ok(Some(moments::machine(moment))),
+            None => Err(FieldErrors::one(
+                "expires",
+                "Write the time as 2027-01-31T18:00, or leave it empty.",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::MemoryFields;
+
+    #[test]
+    fn untouched_fields_are_not_sent() {
+        let fields = MemoryFields {
+            text: "tea".into(),
+            tags: "a, b".into(),
+            tags_was: "a, b".into(),
+            expires: "2027-01-31T18:00".into(),
+            expires_was: "2027-01-31T18:00".into(),
+            permission: "shared".into(),
+            permission_was: "shared".into(),
+            category_was: "drinks".into(),
+            version: "3".into(),
+            ..MemoryFields::default()
+        };
+        let id = Uuid::nil();
+
+        let data = fields.change(id).expect("a change");
+
+        assert_eq!(
+            data,
+            json!({ "memory_id": id, "version": 3, "text": "tea", "category": null })
+        );
+    }
+
+    #[test]
+    fn tags_are_words_between_commas() {
+        let fields = MemoryFields {
+            tags: " a, b ,,a, c d ".into(),
+            ..MemoryFields::default()
+        };
+
+        assert_eq!(fields.tag_list(), ["a", "b", "c d"]);
+    }
+}

@@ -1,0 +1,111 @@
+//! A memory as the templates show it.
+
+use uuid::Uuid;
+
+use crate::markdown;
+use crate::moments;
+use crate::server_client::{Memory, Permission};
+use crate::visitor::Person;
+
+/// A tag and the list of memories that have it.
+#[derive(Debug, Clone)]
+pub(crate) struct TagView {
+    pub(crate) name: String,
+    pub(crate) href: String,
+}
+
+/// A time for reading and for machines.
+#[derive(Debug, Clone)]
+pub(crate) struct MomentView {
+    pub(crate) readable: String,
+    pub(crate) machine: String,
+}
+
+impl MomentView {
+    fn new(moment: time::OffsetDateTime) -> Self {
+        Self {
+            readable: moments::readable(moment),
+            machine: moments::machine(moment),
+        }
+    }
+}
+
+/// A memory, ready to be shown.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryView {
+    pub(crate) id: Uuid,
+    pub(crate) text: String,
+    pub(crate) permission: String,
+    pub(crate) is_public: bool,
+    pub(crate) is_private: bool,
+    pub(crate) is_own: bool,
+    pub(crate) is_changed: bool,
+    pub(crate) is_expired: bool,
+    /// Why searching does not find it yet.
+    pub(crate) search_note: Option<&'static str>,
+    pub(crate) tags: Vec<TagView>,
+    pub(crate) category: Option<String>,
+    pub(crate) expires: Option<MomentView>,
+    pub(crate) created: MomentView,
+    pub(crate) updated: MomentView,
+}
+
+impl MemoryView {
+    pub(crate) fn new(memory: &Memory, reader: &Person) -> Self {
+        let search_note = match memory.embedding_status.as_str() {
+            "pending" => Some("Search by meaning will find this memory in a moment."),
+            "failed" => Some("Search by meaning cannot find this memory."),
+            _ => None,
+        };
+        let owner = reader
+            .connection
+            .as_ref()
+            .map(|connection| connection.server_user_id);
+        Self {
+            id: memory.id,
+            text: memory.text.clone(),
+            permission: memory.permission.label().to_owned(),
+            is_public: memory.permission == Permission::Public,
+            is_private: memory.permission == Permission::Private,
+            is_own: owner == Some(memory.user_id),
+            is_changed: memory.updated_at != memory.created_at,
+            is_expired: memory.is_expired,
+            search_note,
+            tags: memory
+                .tags
+                .iter()
+                .map(|tag| TagView {
+                    name: tag.clone(),
+                    href: tag_path(tag),
+                })
+                .collect(),
+            category: memory.category.clone(),
+            expires: memory.expiration_date.map(MomentView::new),
+            created: MomentView::new(memory.created_at),
+            updated: MomentView::new(memory.updated_at),
+        }
+    }
+
+    /// The text as HTML that is safe to put into a page.
+    pub(crate) fn html(&self) -> String {
+        markdown::to_html(&self.text)
+    }
+
+    /// The beginning of the text for lists.
+    pub(crate) fn excerpt(&self) -> String {
+        let excerpt = markdown::excerpt(&self.text, 280);
+        if excerpt.is_empty() {
+            "(no words)".to_owned()
+        } else {
+            excerpt
+        }
+    }
+}
+
+/// The list of memories with a tag.
+fn tag_path(tag: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("tag", tag)
+        .finish();
+    format!("/memories?{query}")
+}

@@ -1,0 +1,106 @@
+//! Registers this application as a client of the Picard server.
+
+use std::path::PathBuf;
+
+use picard_crypto::SecretString;
+
+use crate::env_file;
+use crate::server_client::{RegistrationFailure, ServerClient};
+
+/// What a registration needs.
+#[derive(Debug)]
+pub struct RegisterClient {
+    /// Where the Picard server is.
+    pub server_url: String,
+    /// Username or e-mail address of an administrator there.
+    pub admin_username: String,
+    /// The administrator's password.
+    pub admin_password: SecretString,
+    /// Where browsers reach this application.
+    pub web_public_url: String,
+    /// File that gets `CLIENT_ID` and `CLIENT_SECRET`; if it has them, nothing is registered.
+    pub env_file: Option<PathBuf>,
+}
+
+/// How a registration ended.
+#[derive(Debug)]
+pub enum Registration {
+    /// The server knows the application now.
+    Created {
+        /// The client's id.
+        client_id: String,
+        /// The client's secret, which the server shows only once.
+        client_secret: SecretString,
+    },
+    /// The env file held credentials, so nothing was done.
+    AlreadyThere {
+        /// The client's id.
+        client_id: String,
+    },
+}
+
+/// Why a registration failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The server did not answer or is not ready.
+    #[error("the Picard server at {0} cannot be reached; start it first, then try again")]
+    Unreachable(String),
+    /// The administrator's name or password is wrong, or the account is no administrator's.
+    #[error("the Picard server does not accept this administrator (ADMIN_USERNAME, ADMIN_PASSWORD)")]
+    Refused,
+    /// The server understood and said no.
+    #[error("the Picard server refused the registration: {0}")]
+    Rejected(String),
+    /// The env file could not be read or written.
+    #[error("cannot use the env file {path}")]
+    EnvFile {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+}
+
+/// Registers the application as a confidential client that may read and write memories, and keeps the
+/// credentials in the env file. Doing it again with the same file changes nothing.
+pub async fn register_client(request: RegisterClient) -> Result<Registration, RegisterError> {
+    if let Some(client_id) = already_registered(request.env_file.as_ref())? {
+        return Ok(Registration::AlreadyThere { client_id });
+    }
+    let server_url = request.server_url.trim_end_matches('/');
+    let server =
+        ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
+    let callback = format!("{}/oauth/callback", request.web_public_url.trim_end_matches('/'));
+    let credentials = server
+        .register(&request.admin_username, &request.admin_password, &callback)
+        .await
+        .map_err(|failure| match failure {
+            RegistrationFailure::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
+            RegistrationFailure::Refused => RegisterError::Refused,
+            RegistrationFailure::Rejected(reason) => RegisterError::Rejected(reason),
+        })?;
+    if let Some(path) = request.env_file {
+        let variables = [
+            ("CLIENT_ID", credentials.id()),
+            ("CLIENT_SECRET", credentials.secret()),
+        ];
+        env_file::update(&path, &variables).map_err(|source| RegisterError::EnvFile { path, source })?;
+    }
+    Ok(Registration::Created {
+        client_id: credentials.id().to_owned(),
+        client_secret: SecretString::from(credentials.secret()),
+    })
+}
+
+fn already_registered(env_file: Option<&PathBuf>) -> Result<Option<String>, RegisterError> {
+    let Some(path) = env_file.filter(|path| path.is_file()) else {
+        return Ok(None);
+    };
+    let mut variables = env_file::read(path).map_err(|source| RegisterError::EnvFile {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(variables
+        .remove("CLIENT_ID")
+        .filter(|_| variables.contains_key("CLIENT_SECRET")))
+}

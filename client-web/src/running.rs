@@ -1,0 +1,185 @@
+//! A running web application: what `start` puts together and `stop` takes apart.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::ServiceExt;
+use axum::extract::Request;
+use axum::serve::ListenerExt;
+use picard_crypto::{PasswordHasher, SecretString};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, ConfigProblems, Settings};
+use crate::pages::health::ServerProbe;
+use crate::server_client::ServerClient;
+use crate::state::AppState;
+use crate::vault::Vault;
+use crate::{db, housekeeping, router};
+
+/// How long requests under way may take when the application stops.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Why the application did not start or stop as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigProblems),
+    /// The application's database does not answer.
+    #[error("the web application's database (WEB_DATABASE_URL) cannot be reached")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database could not be brought to the current version.
+    #[error("the web application's database cannot be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The address is in use, or not this machine's.
+    #[error("cannot listen on {address} (WEB_ADDR)")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client")]
+    Client(#[from] reqwest::Error),
+    /// A request was still under way when the time to stop was over.
+    #[error("requests were still under way after {} seconds", GRACE.as_secs())]
+    StoppedEarly,
+}
+
+/// An application that serves requests until it is stopped.
+#[derive(Debug)]
+pub struct RunningWeb {
+    address: SocketAddr,
+    public_url: String,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+    tasks: TaskTracker,
+    pool: PgPool,
+}
+
+/// Brings a database to the current version, under a lock, so that replicas may start together.
+pub async fn migrate(database_url: &str) -> Result<(), StartError> {
+    let pool = connect(&SecretString::from(database_url)).await?;
+    let migrated = db::MIGRATOR.run(&pool).await;
+    pool.close().await;
+    Ok(migrated?)
+}
+
+/// Migrates the database, listens and serves. Returns as soon as requests are accepted.
+pub async fn start(config: Config) -> Result<RunningWeb, StartError> {
+    let settings = config.settings()?;
+    let pool = connect(&settings.database_url).await?;
+    db::MIGRATOR.run(&pool).await?;
+    let listen = |source| StartError::Listen {
+        address: settings.address.clone(),
+        source,
+    };
+    let listener = TcpListener::bind(&settings.address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    let public_url = settings.public_url.clone().unwrap_or_else(|| local_url(address));
+    if settings.client.is_none() {
+        tracing::warn!(
+            "CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run"
+        );
+    }
+    let state = state_of(settings, pool.clone(), public_url.starts_with("https://"))?;
+    let stop = CancellationToken::new();
+    let tasks = state.tasks.clone();
+    tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
+    let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
+    Ok(RunningWeb {
+        address,
+        public_url,
+        stop,
+        serving,
+        tasks,
+        pool,
+    })
+}
+
+async fn connect(database_url: &SecretString) -> Result<PgPool, StartError> {
+    db::connect(database_url)
+        .await
+        .map_err(|error| StartError::Database(error.into()))
+}
+
+fn state_of(settings: Settings, pool: PgPool, is_https: bool) -> Result<AppState, StartError> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Ok(AppState {
+        pool,
+        server: ServerClient::new(&settings.server_url)?,
+        client: settings.client.map(Arc::new),
+        vault: Vault::new(settings.keys),
+        passwords: PasswordHasher::new(cores),
+        tasks: TaskTracker::new(),
+        probe: ServerProbe::default(),
+        is_https,
+    })
+}
+
+async fn serve(listener: TcpListener, state: AppState, public_url: String, stop: CancellationToken) {
+    let listener = listener.tap_io(|stream| {
+        // Pages are small: waiting to fill packets would only make them late.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    let application = router::build(&state, &public_url);
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(application);
+    if let Err(error) = axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+    {
+        tracing::error!(%error, "the listener failed");
+    }
+}
+
+/// The address as somebody on this machine would type it.
+fn local_url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://127.0.0.1:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+impl RunningWeb {
+    /// The address that was bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where browsers reach the application, without a trailing slash.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Resolves when the application ends by itself, which is a failure.
+    pub async fn wait(&mut self) {
+        // A panic of the listener is an end as well.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// Accepts no more requests, finishes those under way and closes the database.
+    pub async fn stop(mut self) -> Result<(), StartError> {
+        self.stop.cancel();
+        self.tasks.close();
+        let serving = &mut self.serving;
+        let finished = tokio::time::timeout(GRACE, async {
+            if !serving.is_finished() {
+                let _ = serving.await;
+            }
+            self.tasks.wait().await;
+        })
+        .await;
+        self.serving.abort();
+        self.pool.close().await;
+        finished.map_err(|_| StartError::StoppedEarly)
+    }
+}

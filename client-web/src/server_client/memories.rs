@@ -1,0 +1,91 @@
+//! What the server says about memories.
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// One memory.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) text: String,
+    pub(crate) permission: Permission,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) category: Option<String>,
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub(crate) expiration_date: Option<OffsetDateTime>,
+    #[serde(default)]
+    pub(crate) is_expired: bool,
+    pub(crate) version: i64,
+    #[serde(default)]
+    pub(crate) embedding_status: String,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) updated_at: OffsetDateTime,
+}
+
+/// Who may see a memory. Kinds that this application does not offer are shown and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(crate) enum Permission {
+    Private,
+    Public,
+    Other(String),
+}
+
+impl From<String> for Permission {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "private" => Self::Private,
+            "public" => Self::Public,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+impl Permission {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// The word as a label on a page.
+    pub(crate) fn label(&self) -> &str {
+        match self {
+            Self::Private => "Private",
+            Self::Public => "Public",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MemoryPage {
+    pub(crate) memories: Vec<Memory>,
+    pub(crate) next_cursor: Option<String>,
+    #[serde(default)]
+    pub(crate) total: Option<i64>,
+}
+
+/// A memory that a search found.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Hit {
+    #[serde(flatten)]
+    pub(crate) memory: Memory,
+    /// 0 to 1, higher is nearer.
+    pub(crate) score: f64,
+}
+
+/// What a search found, nearest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SearchHits {
+    pub(crate) memories: Vec<Hit>,
+}

@@ -1,0 +1,244 @@
+//! Keeps people connected: hands out access tokens, refreshes them once for everybody, gives them up.
+//!
+//! At most one refresh of a connection is under way over all replicas. Whoever gets the lease in PostgreSQL makes
+//! the call; the others wait until they see the next generation of tokens (WEB-07). No transaction is open
+//! during a call.
+
+use std::time::Duration;
+
+use picard_crypto::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::{DatabaseError, connections, revocations};
+use crate::server_client::{ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolError};
+use crate::state::AppState;
+use crate::vault::{Purpose, Unreadable};
+use crate::visitor::Person;
+
+/// How long and how often one who waits for another's refresh looks for its end.
+const LOOK_EVERY: Duration = Duration::from_millis(75);
+const LOOKS: usize = 400;
+
+/// Why there is no usable token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error("the person is not connected")]
+    NotConnected,
+    #[error("this application has no client credentials")]
+    NotRegistered,
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("the server answered for another account than the one that was connected")]
+    OtherAccount,
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Why a tool could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+}
+
+struct AccessToken {
+    value: SecretString,
+    generation: i64,
+}
+
+fn away() -> ConnectionError {
+    TokenError::from(Outage::Away(None)).into()
+}
+
+/// Calls a tool of the server for a person. A token that the server refuses is renewed once.
+pub(crate) async fn call_tool<T: DeserializeOwned>(
+    state: &AppState,
+    person: &Person,
+    tool: &str,
+    data: &Value,
+) -> Result<T, CallError> {
+    let token = access_token(state, person, None).await?;
+    match state.server.call_tool(&token.value, tool, data).await {
+        Err(ToolError::InvalidToken) => {
+            let renewed = access_token(state, person, Some(token.generation)).await?;
+            Ok(state.server.call_tool(&renewed.value, tool, data).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Connects a person, or connects them anew.
+pub(crate) async fn connect(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
+    let (task_state, person) = (state.clone(), person.clone());
+    state
+        .to_the_end(async move { mint_and_store(&task_state, &person).await })
+        .await
+        .unwrap_or_else(|| Err(away()))
+}
+
+/// Forgets a person's tokens and revokes them at the server; `false` when the server could not be told yet
+/// (it will be, by `housekeeping`).
+pub(crate) async fn disconnect(state: &AppState, person: &Person) -> Result<bool, DatabaseError> {
+    match connections::remove(&state.pool, person.id).await? {
+        Some(revocation) => revoke_one(state, Some(revocation))
+            .await
+            .map(|outcome| outcome == Revoked::Done),
+        None => Ok(true),
+    }
+}
+
+/// What became of a queued revocation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revoked {
+    NothingDue,
+    Done,
+    Later,
+}
+
+/// Makes one revocation that is due, the given one if it is asked for.
+pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result<Revoked, DatabaseError> {
+    let Some(client) = &state.client else {
+        return Ok(Revoked::Later);
+    };
+    let Some(row) = revocations::claim(&state.pool, wanted).await? else {
+        return Ok(Revoked::NothingDue);
+    };
+    if let Ok(token) = state
+        .vault
+        .open(row.person_id, Purpose::Refresh, &row.refresh_token)
+    {
+        if let Err(error) = state.server.revoke(client, &token).await {
+            tracing::warn!(%error, user.id = %row.person_id, "a revocation failed and will be tried again");
+            return Ok(Revoked::Later);
+        }
+    } else {
+        tracing::warn!(user.id = %row.person_id, "a token that should be revoked cannot be read; it is left to expire");
+    }
+    revocations::delete(&state.pool, row.id).await?;
+    Ok(Revoked::Done)
+}
+
+async fn mint_and_store(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
+    let grant = mint(state, person, true).await?;
+    let user_id = grant
+        .user_id
+        .ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
+    let sealed = seal(state, person.id, &grant);
+    Ok(connections::replace(&state.pool, person.id, user_id, &sealed).await?)
+}
+
+/// Finds a token that is good for another minute. `refused` is the generation of a token that the server would
+/// not take, whatever its age.
+async fn access_token(
+    state: &AppState,
+    person: &Person,
+    refused: Option<i64>,
+) -> Result<AccessToken, ConnectionError> {
+    let mut start = None;
+    for _ in 0..LOOKS {
+        let row = connections::find(&state.pool, person.id)
+            .await?
+            .ok_or(ConnectionError::NotConnected)?;
+        let (first_generation, started_at) = *start.get_or_insert((row.generation, row.seen_at));
+        let is_usable = row.is_fresh && refused != Some(row.generation);
+        if is_usable || row.generation > first_generation {
+            let value = state.vault.open(person.id, Purpose::Access, &row.access_token)?;
+            return Ok(AccessToken {
+                value,
+                generation: row.generation,
+            });
+        }
+        if row
+            .refresh_failed_at
+            .is_some_and(|failed_at| failed_at >= started_at)
+        {
+            return Err(away());
+        }
+        let lease_id = Uuid::new_v4();
+        match connections::take_lease(&state.pool, person.id, row.generation, lease_id).await? {
+            Some(lease) => {
+                let (task_state, person) = (state.clone(), person.clone());
+                let work = async move { refresh_under_lease(&task_state, &person, lease_id, &lease).await };
+                state.to_the_end(work).await.unwrap_or_else(|| Err(away()))?;
+            }
+            None => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+    Err(away())
+}
+
+async fn refresh_under_lease(
+    state: &AppState,
+    person: &Person,
+    lease_id: Uuid,
+    lease: &connections::Leased,
+) -> Result<(), ConnectionError> {
+    match renew(state, person, lease).await {
+        Ok(grant) => {
+            let sealed = seal(state, person.id, &grant);
+            if !connections::finish_refresh(&state.pool, person.id, lease_id, &sealed).await? {
+                // The person disconnected meanwhile: what was just handed out must not stay alive.
+                revocations::insert(&state.pool, person.id, &sealed.refresh_token).await?;
+            }
+            tracing::debug!(user.id = %person.id, "refreshed the connection");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::warn!(%error, user.id = %person.id, "cannot refresh the connection");
+            connections::fail_refresh(&state.pool, person.id, lease_id).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Gets new tokens by the refresh token or, when that is dead, by the user-token flow.
+async fn renew(
+    state: &AppState,
+    person: &Person,
+    lease: &connections::Leased,
+) -> Result<Grant, ConnectionError> {
+    let refresh_token = state
+        .vault
+        .open(person.id, Purpose::Refresh, &lease.refresh_token)?;
+    match state.server.refresh(client(state)?, &refresh_token).await {
+        Err(TokenError::InvalidGrant) => {
+            let grant = mint(state, person, false).await?;
+            if grant.user_id == Some(lease.server_user_id) {
+                Ok(grant)
+            } else {
+                Err(ConnectionError::OtherAccount)
+            }
+        }
+        other => Ok(other?),
+    }
+}
+
+async fn mint(state: &AppState, person: &Person, is_first_time: bool) -> Result<Grant, ConnectionError> {
+    let request = MintRequest {
+        username: &person.username,
+        email: person.email.as_deref(),
+        is_first_time,
+    };
+    Ok(state.server.mint(client(state)?, &request).await?)
+}
+
+fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
+    state.client.as_deref().ok_or(ConnectionError::NotRegistered)
+}
+
+fn seal(state: &AppState, person_id: Uuid, grant: &Grant) -> connections::SealedTokens {
+    connections::SealedTokens {
+        access_token: state.vault.seal(person_id, Purpose::Access, &grant.access_token),
+        refresh_token: state
+            .vault
+            .seal(person_id, Purpose::Refresh, &grant.refresh_token),
+        seconds_to_live: f64::from(grant.expires_in),
+        scope: grant.scope.clone(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Who is asking: the session, the person it belongs to, and the token that protects forms.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use picard_crypto::{ExposeSecret, random_token};
+use time::Duration;
+use tower_sessions::{Expiry, Session};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::db::people::{self, PersonRow};
+use crate::error::PageError;
+use crate::state::AppState;
+
+/// Session member that holds the id of the signed-in person.
+pub(crate) const PERSON_KEY: &str = "person_id";
+const CSRF_KEY: &str = "csrf";
+const SIGNED_IN_KEY: &str = "signed_in_at";
+const SEEN_KEY: &str = "seen_at";
+
+/// A session ends after this time without use.
+pub(crate) const IDLE: Duration = Duration::days(14);
+/// A session ends after this time in any case.
+const LONGEST: Duration = Duration::days(90);
+/// Sessions of strangers exist only to protect the sign-in form.
+const STRANGER: Duration = Duration::days(1);
+
+/// A person with an account here.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) email: Option<String>,
+    pub(crate) connection: Option<Connection>,
+}
+
+/// What the person granted this application at the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    pub(crate) server_user_id: Uuid,
+    pub(crate) can_write: bool,
+}
+
+impl From<PersonRow> for Person {
+    fn from(row: PersonRow) -> Self {
+        let connection = row.server_user_id.map(|server_user_id| Connection {
+            server_user_id,
+            can_write: row
+                .scope
+                .is_some_and(|scope| scope.split(' ').any(|word| word == "memories:write")),
+        });
+        Self {
+            id: row.id,
+            username: row.username,
+            email: row.email,
+            connection,
+        }
+    }
+}
+
+/// Anybody who asks for a page.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    pub(crate) session: Session,
+    pub(crate) person: Option<Person>,
+    pub(crate) csrf: Option<String>,
+}
+
+impl Visitor {
+    /// Finds out who a session belongs to.
+    pub(crate) async fn of(session: Session, state: &AppState) -> Result<Self, PageError> {
+        let csrf = session.get::<String>(CSRF_KEY).await?;
+        let Some(person_id) = session.get::<Uuid>(PERSON_KEY).await? else {
+            return Ok(Self {
+                session,
+                person: None,
+                csrf,
+            });
+        };
+        let now = clock::now().unix_timestamp();
+        let signed_in_at = session.get::<i64>(SIGNED_IN_KEY).await?.unwrap_or_default();
+        let person = people::find(&state.pool, person_id).await?.map(Person::from);
+        if person.is_none() || now - signed_in_at > LONGEST.whole_seconds() {
+            session.flush().await?;
+            return Ok(Self {
+                session,
+                person: None,
+                csrf: None,
+            });
+        }
+        let seen_at = session.get::<i64>(SEEN_KEY).await?.unwrap_or_default();
+        if now - seen_at > Duration::DAY.whole_seconds() {
+            // Saving the session moves its end, and the cookie's, on.
+            session.insert(SEEN_KEY, now).await?;
+        }
+        Ok(Self {
+            session,
+            person,
+            csrf,
+        })
+    }
+
+    /// Makes sure that a form can be shown to this visitor.
+    pub(crate) async fn prepare_form(&mut self) -> Result<(), PageError> {
+        if self.csrf.is_none() {
+            let token = random_token().expose_secret().to_owned();
+            self.session.insert(CSRF_KEY, &token).await?;
+            self.session.set_expiry(Some(Expiry::OnInactivity(STRANGER)));
+            self.csrf = Some(token);
+        }
+        Ok(())
+    }
+
+    /// Signs a person in: a new session id and a new form token, so that nothing known before is worth anything.
+    pub(crate) async fn sign_in(&self, person_id: Uuid) -> Result<(), PageError> {
+        let now = clock::now().unix_timestamp();
+        self.session.cycle_id().await?;
+        self.session.clear().await;
+        self.session.insert(PERSON_KEY, person_id).await?;
+        self.session
+            .insert(CSRF_KEY, random_token().expose_secret())
+            .await?;
+        self.session.insert(SIGNED_IN_KEY, now).await?;
+        self.session.insert(SEEN_KEY, now).await?;
+        self.session.set_expiry(Some(Expiry::OnInactivity(IDLE)));
+        Ok(())
+    }
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        let session = parts.extensions.get::<Session>().cloned();
+        let session = session.ok_or_else(|| PageError::internal("a page outside of the session layer"))?;
+        Self::of(session, state).await
+    }
+}
+
+/// A visitor who is signed in; others are sent to the sign-in page and come back afterwards.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) visitor: Visitor,
+    pub(crate) person: Person,
+}
+
+impl FromRequestParts<AppState> for Member {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        match visitor.person.clone() {
+            Some(person) => Ok(Self { visitor, person }),
+            None => {
+                let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                let query = url::form_urlencoded::Serializer::new(String::new())
+                    .append_pair("next", wanted)
+                    .finish();
+                Err(PageError::Elsewhere(format!("/login?{query}")))
+            }
+        }
+    }
+}

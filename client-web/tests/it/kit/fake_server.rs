@@ -1,0 +1,229 @@
+//! A Picard server that does what a test tells it to: accounts, tokens and a few memories, all in memory.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::fake_tools;
+
+pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
+pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
+
+/// What goes wrong at an address of the server.
+#[derive(Debug, Clone)]
+pub(crate) enum Trouble {
+    /// It answers this instead.
+    Says(u16, Value),
+    /// It answers something that is no JSON.
+    Babbles(String),
+}
+
+/// What the server knows and has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    pub(crate) people: HashMap<String, Uuid>,
+    pub(crate) access_tokens: HashMap<String, Uuid>,
+    pub(crate) refresh_tokens: HashMap<String, Uuid>,
+    pub(crate) revoked: HashSet<String>,
+    pub(crate) memories: Vec<Value>,
+    pub(crate) mints: Vec<Value>,
+    pub(crate) refreshes: usize,
+    pub(crate) reuses: usize,
+    pub(crate) tool_calls: usize,
+    pub(crate) troubles: HashMap<&'static str, Trouble>,
+    pub(crate) issued: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Memo>>;
+
+/// The server, until it is dropped.
+pub(crate) struct FakeServer {
+    url: String,
+    memo: Shared,
+    task: JoinHandle<()>,
+}
+
+impl Drop for FakeServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl FakeServer {
+    pub(crate) async fn start() -> Self {
+        let memo = Shared::default();
+        let router = Router::new()
+            .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
+            .route("/api/user-tokens/user-token", post(mint))
+            .route("/token", post(refresh))
+            .route("/revoke", post(revoke))
+            .route("/api/tools", post(tools))
+            .route("/api/admin/clients/register", post(register))
+            .with_state(memo.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        Self { url, memo, task }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn memo(&self) -> MutexGuard<'_, Memo> {
+        self.memo.lock().expect("a lock")
+    }
+
+    /// From now on, that address is in trouble.
+    pub(crate) fn trouble(&self, path: &'static str, trouble: Trouble) {
+        self.memo().troubles.insert(path, trouble);
+    }
+
+    pub(crate) fn no_more_trouble(&self) {
+        self.memo().troubles.clear();
+    }
+
+    pub(crate) fn expire_access_tokens(&self) {
+        self.memo().access_tokens.clear();
+    }
+}
+
+fn troubled(memo: &Shared, path: &str) -> Option<Response> {
+    let trouble = memo.lock().expect("a lock").troubles.get(path).cloned();
+    trouble.map(|trouble| match trouble {
+        Trouble::Says(status, body) => (
+            StatusCode::from_u16(status).expect("a status"),
+            [("retry-after", "7")],
+            Json(body),
+        )
+            .into_response(),
+        Trouble::Babbles(text) => text.into_response(),
+    })
+}
+
+fn problem(status: StatusCode, error: &str) -> Response {
+    (status, Json(json!({"error": error}))).into_response()
+}
+
+fn grant(memo: &mut Memo, person: Uuid) -> Value {
+    let (access, refresh) = (
+        format!("access-{}", Uuid::new_v4()),
+        format!("refresh-{}", Uuid::new_v4()),
+    );
+    memo.access_tokens.insert(access.clone(), person);
+    memo.refresh_tokens.insert(refresh.clone(), person);
+    memo.issued.extend([access.clone(), refresh.clone()]);
+    json!({
+        "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 3600,
+        "scope": "memories:read memories:write", "user_id": person,
+    })
+}
+
+async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
+    if let Some(response) = troubled(&memo, "/api/user-tokens/user-token") {
+        return response;
+    }
+    if body["client_id"] != CLIENT_ID || body["client_secret"] != CLIENT_SECRET {
+        return problem(StatusCode::UNAUTHORIZED, "invalid_client");
+    }
+    let mut memo = memo.lock().expect("a lock");
+    let username = body["username"].as_str().expect("a username").to_owned();
+    if body["create_if_not_exists"] != true && !memo.people.contains_key(&username) {
+        return problem(StatusCode::NOT_FOUND, "user_not_found");
+    }
+    memo.mints.push(body);
+    let person = *memo.people.entry(username).or_insert_with(Uuid::new_v4);
+    Json(grant(&mut memo, person)).into_response()
+}
+
+/// Whether the client authenticates by HTTP Basic; the tests' id and secret need no encoding.
+fn knows(headers: &HeaderMap) -> bool {
+    headers
+        .get("authorization")
+        .is_some_and(|value| value.as_bytes().starts_with(b"Basic MGI1ZTlmYmM"))
+}
+
+async fn refresh(
+    State(memo): State<Shared>,
+    headers: HeaderMap,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
+    memo.lock().expect("a lock").refreshes += 1;
+    if let Some(response) = troubled(&memo, "/token") {
+        return response;
+    }
+    if !knows(&headers) {
+        return problem(StatusCode::UNAUTHORIZED, "invalid_client");
+    }
+    // Long enough for everybody else to arrive meanwhile.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut memo = memo.lock().expect("a lock");
+    match memo.refresh_tokens.remove(&form["refresh_token"]) {
+        Some(person) => Json(grant(&mut memo, person)).into_response(),
+        None => {
+            memo.reuses += 1;
+            problem(StatusCode::BAD_REQUEST, "invalid_grant")
+        }
+    }
+}
+
+async fn revoke(State(memo): State<Shared>, Form(form): Form<HashMap<String, String>>) -> Response {
+    if let Some(response) = troubled(&memo, "/revoke") {
+        return response;
+    }
+    let mut memo = memo.lock().expect("a lock");
+    memo.refresh_tokens.remove(&form["token"]);
+    memo.revoked.insert(form["token"].clone());
+    StatusCode::OK.into_response()
+}
+
+async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    // `admin:correct`
+    if headers
+        .get("authorization")
+        .is_none_or(|value| value != "Basic YWRtaW46Y29ycmVjdA==")
+    {
+        return problem(StatusCode::UNAUTHORIZED, "invalid_client");
+    }
+    assert_eq!(body["is_confidential"], true);
+    assert_eq!(body["scopes"], json!(["memories:read", "memories:write"]));
+    (
+        StatusCode::CREATED,
+        Json(json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})),
+    )
+        .into_response()
+}
+
+async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<Value>) -> Response {
+    memo.lock().expect("a lock").tool_calls += 1;
+    if let Some(response) = troubled(&memo, "/api/tools") {
+        return response;
+    }
+    let token = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut memo = memo.lock().expect("a lock");
+    let Some(person) = token
+        .strip_prefix("Bearer ")
+        .and_then(|token| memo.access_tokens.get(token))
+        .copied()
+    else {
+        return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
+    };
+    let tool = call["tool"].as_str().expect("a tool");
+    match fake_tools::call(&mut memo.memories, person, tool, &call["data"]) {
+        Ok(data) => Json(json!({"tool": tool, "data": data})).into_response(),
+        Err((status, body)) => (status, Json(body)).into_response(),
+    }
+}

@@ -1,0 +1,16 @@
+//! The web application's doors, tried from outside: a real PostgreSQL, HTTP, and a Picard server made for the
+//! purpose. The kit is in `kit`; every other module tries one part.
+
+mod accounts;
+mod command_line;
+mod configuration;
+mod connecting;
+mod disconnecting;
+mod forms;
+mod hostile_text;
+mod kit;
+mod memories;
+mod refreshing;
+mod responses;
+mod server_troubles;
+mod signing_in;

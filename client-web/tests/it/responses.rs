@@ -1,0 +1,224 @@
+//! What every answer has in common.
+
+use http::StatusCode;
+use sqlx::PgPool;
+
+use crate::kit::House;
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn every_page_carries_the_security_headers_log_04(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+                  frame-ancestors 'none'";
+
+    for path in [
+        "/",
+        "/login",
+        "/memories",
+        "/connections",
+        "/nowhere",
+        "/health",
+        "/memories/x",
+        "/search",
+    ] {
+        let page = browser.get(path).await;
+        assert_eq!(page.header("content-security-policy"), policy, "{path}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("x-frame-options"), "DENY");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        assert_eq!(page.header("x-request-id").len(), 36);
+        assert!(!page.headers.contains_key("strict-transport-security"));
+        assert!(!page.contains("<script") && !page.contains(" style=") && !page.contains("javascript:"));
+    }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn under_https_the_cookie_is_a_host_cookie_and_hsts_is_on_log_03_web_11(pool: PgPool) {
+    let house = House::open_with(pool, &["--web-public-url=https://web.example"]).await;
+    let browser = house.stranger();
+
+    let page = browser.get("/login").await;
+
+    let cookie = page.header("set-cookie");
+    assert!(cookie.starts_with("__Host-picard_web="), "{cookie}");
+    for part in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.contains(part), "{part}: {cookie}");
+    }
+    assert!(!cookie.contains("Domain"));
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(house.web.public_url(), "https://web.example");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn on_plain_http_the_cookie_has_another_name_log_03_web_11(pool: PgPool) {
+    let house = House::open(pool).await;
+
+    let page = house.stranger().get("/login").await;
+
+    let cookie = page.header("set-cookie");
+    assert!(
+        cookie.starts_with("picard_web_session=") && !cookie.contains("Secure"),
+        "{cookie}"
+    );
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_slash_at_the_end_makes_no_difference(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let stranger = house.stranger();
+
+    for path in [
+        "/memories",
+        "/memories/new",
+        "/connections",
+        "/connect",
+        "/search",
+        "/health",
+    ] {
+        let (bare, slashed) = (browser.get(path).await, browser.get(&format!("{path}/")).await);
+        assert_eq!(
+            (bare.status, slashed.status),
+            (StatusCode::OK, StatusCode::OK),
+            "{path}"
+        );
+    }
+    for path in ["/login/", "/register/", "/"] {
+        assert_eq!(stranger.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(browser.post("/logout/", &[]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn no_token_and_no_secret_is_in_any_page_web_05(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    browser
+        .post("/memories/new", &[("text", "tea"), ("permission", "private")])
+        .await;
+    let id = house.server.memo().memories[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let mut paths: Vec<String> = [
+        "/",
+        "/memories",
+        "/memories/new",
+        "/connect",
+        "/connections",
+        "/search?q=tea",
+        "/health",
+        "/nowhere",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.extend([format!("/memories/{id}"), format!("/memories/{id}/edit")]);
+
+    for path in paths {
+        let page = browser.get(&path).await;
+        let everything = format!("{:?}{}", page.headers, page.body);
+        for token in &house.server.memo().issued {
+            assert!(!everything.contains(token.as_str()), "{path}");
+        }
+        assert!(
+            !everything.contains(crate::kit::CLIENT_SECRET) && !everything.contains("gAAAA"),
+            "{path}"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn the_stylesheet_is_cached_for_ever_under_an_address_of_its_content(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.stranger();
+    let home = browser.get("/").await;
+    let (_, rest) = home
+        .body
+        .split_once(r#"rel="stylesheet" href=""#)
+        .expect("a stylesheet");
+    let path = rest.split('"').next().expect("a path");
+
+    let style = browser.get(path).await;
+
+    assert_eq!(
+        (style.status, style.header("content-type")),
+        (StatusCode::OK, "text/css; charset=utf-8")
+    );
+    assert_eq!(
+        style.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
+    assert_eq!(style.header("x-content-type-options"), "nosniff");
+    assert_eq!(
+        browser.get("/static/0000000000000000/style.css").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn health_says_what_works(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.stranger();
+
+    let well = browser.get("/health").await;
+    let body: serde_json::Value = serde_json::from_str(&well.body).expect("JSON");
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "status": "ok", "checks": {"database": "ok", "server": "ok", "client": "ok"}
+        })
+    );
+
+    let lonely = picard_web::start(crate::kit::config(&house.pool, "http://127.0.0.1:1", &[]))
+        .await
+        .expect("it starts");
+    let degraded = crate::kit::Browser::at(&lonely).get("/health").await;
+    assert_eq!(degraded.status, StatusCode::OK);
+    assert!(degraded.contains(r#""status":"degraded""#) && degraded.contains(r#""server":"unavailable""#));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_page_that_does_not_exist_is_a_page(pool: PgPool) {
+    let house = House::open(pool).await;
+
+    let stranger = house.stranger().get("/nowhere").await;
+    let member = house.member("ada").await.get("/memories/a/b/c").await;
+
+    assert_eq!(
+        (stranger.status, member.status),
+        (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND)
+    );
+    assert!(stranger.contains("This page does not exist") && stranger.contains("Sign in"));
+    assert!(member.contains("This page does not exist") && member.contains("Sign out"));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn without_the_database_there_is_a_page_that_says_so(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.member("ada").await;
+    // Whatever the reason, the sessions cannot be read any more.
+    house.execute("ALTER TABLE sessions RENAME TO elsewhere").await;
+
+    let page = browser.get("/memories").await;
+
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.contains("Back in a moment") && page.header("retry-after") == "5");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn an_application_that_is_stopped_finishes_what_it_began(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    house.let_access_tokens_expire().await;
+
+    // The refresh at the server takes its time.
+    let load = tokio::spawn(async move { browser.get("/memories").await });
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    house.web.stop().await.expect("it stops");
+
+    assert_eq!(load.await.expect("a page").status, StatusCode::OK);
+}

@@ -1,0 +1,31 @@
+//! Who sends a bearer token.
+
+use picard_auth::access_token;
+use picard_domain::{Caller, Error};
+
+use crate::App;
+
+impl App {
+    /// Verifies an access token (RFC 6750) and looks up whether its grant, its person and itself still stand.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
+    pub async fn authenticate_bearer(&self, token: &str) -> Result<Caller, Error> {
+        let now = self.0.clock.now().unix_seconds();
+        let claims =
+            access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
+        let state = self
+            .0
+            .store
+            .bearer_state(claims.grant_id, claims.user_id, claims.client_id, claims.token_id)
+            .await?
+            .ok_or(Error::Unauthorized)?;
+        Ok(Caller {
+            user_id: claims.user_id,
+            client_id: claims.client_id,
+            grant_id: claims.grant_id,
+            scopes: claims.scopes,
+            is_superuser: state.is_superuser,
+        })
+    }
+}

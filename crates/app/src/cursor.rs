@@ -1,0 +1,43 @@
+//! Cursors: a place in a list, sealed so that nobody can read, change or borrow one (MEM-10).
+
+use picard_crypto::{KeyRing, SealingKey, hash_token};
+use picard_domain::page::Position;
+use picard_domain::{Error, MemoryId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+pub(crate) struct Cursors(SealingKey);
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    /// Whose list it is and how it was asked for.
+    list: [u8; 32],
+    moment: Option<Timestamp>,
+    id: MemoryId,
+}
+
+impl Cursors {
+    pub(crate) fn new(keys: &KeyRing) -> Self {
+        Self(SealingKey::derive(keys, "cursor"))
+    }
+
+    /// Seals the place for the person and the question.
+    pub(crate) fn seal(&self, person: UserId, question: &str, position: Position) -> String {
+        let sealed = Sealed { list: list(person, question), moment: position.moment, id: position.id };
+        self.0.seal(&serde_json::to_vec(&sealed).expect("three plain members become JSON"))
+    }
+
+    /// Opens a cursor that was sealed for the same person and the same question.
+    pub(crate) fn open(&self, person: UserId, question: &str, cursor: &str) -> Result<Position, Error> {
+        let refused = || Error::invalid("cursor", "must be the next_cursor of the same list with the same filters");
+        let opened = self.0.open(cursor).ok_or_else(refused)?;
+        let sealed: Sealed = serde_json::from_slice(&opened).map_err(|_| refused())?;
+        if sealed.list != list(person, question) {
+            return Err(refused());
+        }
+        Ok(Position { moment: sealed.moment, id: sealed.id })
+    }
+}
+
+fn list(person: UserId, question: &str) -> [u8; 32] {
+    hash_token(&format!("{person} {question}"))
+}

@@ -1,0 +1,189 @@
+//! Embeddings: made at once where the provider answers in time, otherwise by the worker. Nothing is lost because a
+//! provider is away: the text and its job were stored before anybody was asked.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use picard_domain::memory::EmbeddingStatus;
+use picard_domain::{Error, MemoryId, Vector};
+use picard_embedding::EmbedError;
+use picard_storage::embedding_jobs::PendingText;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+
+/// How long a job belongs to the one who took it.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+/// How many texts the worker takes at once.
+const BATCH: i64 = 32;
+/// How often the worker looks for jobs of other replicas and for pauses that are over.
+const POLL: Duration = Duration::from_secs(1);
+/// A text with more windows is left to the worker, so that a write stays quick.
+const MOST_WINDOWS_AT_ONCE: usize = 4;
+/// A provider's nonsense about one text is taken for a passing fault this often.
+const MOST_ATTEMPTS: i32 = 5;
+
+/// What the writes and the worker tell each other and the health check.
+#[derive(Default)]
+pub(crate) struct State {
+    wake: Notify,
+    is_failing: AtomicBool,
+}
+
+impl State {
+    pub(crate) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+}
+
+impl App {
+    /// Embeds a text that has just been stored, if that is quick; otherwise the worker will.
+    pub(crate) async fn embed_now(&self, id: MemoryId, text_version: i64, text: &str) -> EmbeddingStatus {
+        let windows = self.0.embedder.windows(text);
+        if windows.len() <= MOST_WINDOWS_AT_ONCE && !self.0.embedding.is_failing() {
+            let answer = tokio::time::timeout(self.0.settings.embedding_budget, self.0.embedder.embed(&windows)).await;
+            if let Ok(Ok(vectors)) = answer {
+                return match self.store_embedding(id, text_version, &vectors).await {
+                    Ok(true) => EmbeddingStatus::Ready,
+                    _ => EmbeddingStatus::Pending,
+                };
+            }
+        }
+        // If this fails the job's lease runs out by itself.
+        if let Err(error) = self.0.store.postpone_embeddings(&[id], Duration::ZERO, "not within the budget of the write").await {
+            tracing::warn!(memory.id = %id, cause = %error, "An embedding job could not be handed to the worker at once.");
+        }
+        self.0.embedding.wake.notify_one();
+        EmbeddingStatus::Pending
+    }
+
+    async fn store_embedding(&self, id: MemoryId, text_version: i64, vectors: &[Vector]) -> Result<bool, Error> {
+        self.0.store.finish_embedding(id, text_version, self.0.embedder.model(), vectors).await
+    }
+
+    /// Wakes the worker: there is something to do.
+    pub(crate) fn wake_embedding_worker(&self) {
+        self.0.embedding.wake.notify_one();
+    }
+
+    /// How many texts wait for their embedding.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn embedding_backlog(&self) -> Result<i64, Error> {
+        self.0.store.embedding_backlog().await
+    }
+}
+
+/// Makes the embeddings that are pending. Any number of workers may run, in any number of processes.
+pub struct EmbeddingWorker {
+    app: App,
+}
+
+impl EmbeddingWorker {
+    /// A worker for this application.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    /// Works until the token is cancelled; a batch that has begun is finished.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let is_idle = match self.work_once().await {
+                Ok(count) => count == 0,
+                Err(error) => {
+                    tracing::warn!(cause = %error, "The embedding worker waits for the database.");
+                    true
+                }
+            };
+            if is_idle {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.app.0.embedding.wake.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                }
+            }
+        }
+    }
+
+    /// Takes one batch and works on it; answers how many texts it had.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn work_once(&self) -> Result<usize, Error> {
+        let pending = self.app.0.store.claim_embedding_jobs(BATCH, LEASE).await?;
+        match self.embed(&pending).await {
+            Ok(()) => {}
+            // One bad text must not hold up the others: each is tried alone.
+            Err(Failure::Provider(EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_))) if pending.len() > 1 => {
+                for text in &pending {
+                    self.embed_alone(text).await?;
+                }
+            }
+            Err(Failure::Provider(error)) => self.give_back(&pending, &error).await?,
+            Err(Failure::Storage(error)) => return Err(error),
+        }
+        Ok(pending.len())
+    }
+
+    async fn embed_alone(&self, text: &PendingText) -> Result<(), Error> {
+        match self.embed(std::slice::from_ref(text)).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Provider(error)) => self.give_back(std::slice::from_ref(text), &error).await,
+            Err(Failure::Storage(error)) => Err(error),
+        }
+    }
+
+    async fn embed(&self, pending: &[PendingText]) -> Result<(), Failure> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let embedder = &self.app.0.embedder;
+        let windows: Vec<Vec<&str>> = pending.iter().map(|text| embedder.windows(&text.text)).collect();
+        let vectors = embedder.embed(&windows.concat()).await.map_err(Failure::Provider)?;
+        self.app.0.embedding.is_failing.store(false, Ordering::Relaxed);
+        let mut rest = vectors.as_slice();
+        for (text, windows) in pending.iter().zip(&windows) {
+            let (own, others) = rest.split_at(windows.len().min(rest.len()));
+            rest = others;
+            self.app.store_embedding(text.memory_id, text.text_version, own).await.map_err(Failure::Storage)?;
+        }
+        Ok(())
+    }
+
+    /// Puts texts back after a failure, or gives up on the one that cannot be embedded.
+    async fn give_back(&self, pending: &[PendingText], error: &EmbedError) -> Result<(), Error> {
+        let store = &self.app.0.store;
+        let reason = error.to_string();
+        if let ([text], EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_)) = (pending, error) {
+            if matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS {
+                tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
+                return store.fail_embedding(text.memory_id, text.text_version, &reason).await;
+            }
+        }
+        if !self.app.0.embedding.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(reason, "Embeddings cannot be made at the moment; memories are stored and wait.");
+        }
+        let attempts = pending.iter().map(|text| text.attempts).max().unwrap_or(1);
+        let ids: Vec<MemoryId> = pending.iter().map(|text| text.memory_id).collect();
+        store.postpone_embeddings(&ids, pause(attempts, error), &reason).await
+    }
+}
+
+enum Failure {
+    Provider(EmbedError),
+    Storage(Error),
+}
+
+/// Waits as long as the provider asks, otherwise twice as long each time up to a minute; spread out, so that
+/// replicas do not come back all at once.
+fn pause(attempts: i32, error: &EmbedError) -> Duration {
+    if let EmbedError::Unavailable { retry_after: Some(wait), .. } = error {
+        return (*wait).min(Duration::from_secs(600));
+    }
+    let seconds = 2_f64.powi(attempts.clamp(0, 6)).min(60.0);
+    let spread = f64::from(MemoryId::generate().0.as_bytes()[0]) / 255.0;
+    Duration::from_secs_f64(seconds * (0.5 + spread / 2.0))
+}

@@ -1,0 +1,34 @@
+//! How things are.
+
+use std::time::Duration;
+
+use crate::App;
+
+/// The state of everything the server needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the database answers.
+    pub is_database_up: bool,
+    /// Whether embeddings can be made.
+    pub is_embedding_up: bool,
+    /// How many texts wait for their embedding; `None` while the database is away.
+    pub embedding_backlog: Option<i64>,
+}
+
+impl App {
+    /// Asks the database, for a second at most, and tells what the last embeddings were like.
+    pub async fn health(&self) -> Health {
+        let answer = tokio::time::timeout(Duration::from_secs(1), self.embedding_backlog()).await;
+        let embedding_backlog = answer.ok().and_then(Result::ok);
+        Health {
+            is_database_up: embedding_backlog.is_some(),
+            is_embedding_up: !self.0.embedding.is_failing(),
+            embedding_backlog,
+        }
+    }
+
+    /// Whether the database answers within a second.
+    pub async fn is_ready(&self) -> bool {
+        matches!(tokio::time::timeout(Duration::from_secs(1), self.0.store.ping()).await, Ok(Ok(())))
+    }
+}

@@ -1,0 +1,68 @@
+//! Taking memories in from a file.
+
+use picard_domain::memory::{Category, Tags};
+use picard_domain::{Caller, Error, MemoryId, MemoryText, Permission, Reach, Scope, Timestamp};
+use picard_storage::memories::NewMemory;
+use serde::Deserialize;
+
+use crate::App;
+
+/// One memory of an import; members that are not named here are ignored.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImportMemory {
+    /// The id that it had where it comes from.
+    pub id: Option<String>,
+    /// What is remembered.
+    pub text: MemoryText,
+    /// Who may see it.
+    #[serde(default)]
+    pub permission: Permission,
+    /// Labels.
+    #[serde(default)]
+    pub tags: Tags,
+    /// Category.
+    pub category: Option<Category>,
+    /// When it stops being shown; may have passed.
+    pub expiration_date: Option<Timestamp>,
+    /// When it was written; now if nothing is said.
+    pub created_at: Option<Timestamp>,
+}
+
+/// What became of one memory of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// It was stored; its embedding follows.
+    Stored(MemoryId),
+    /// The caller has it already.
+    Skipped(MemoryId),
+}
+
+impl App {
+    /// Stores one memory of an import; the worker embeds it.
+    ///
+    /// # Errors
+    /// As [`App::submit_memory`].
+    pub async fn import_memory(&self, caller: &Caller, row: ImportMemory) -> Result<Imported, Error> {
+        caller.require(Scope::Write)?;
+        if let Some(id) = row.id.as_deref().and_then(|id| id.parse::<MemoryId>().ok()) {
+            if self.0.store.memory_owner(Reach::Own(caller.user_id), id).await?.is_some() {
+                return Ok(Imported::Skipped(id));
+            }
+        }
+        let now = self.0.clock.now();
+        let new = NewMemory {
+            id: MemoryId::generate(),
+            user_id: caller.user_id,
+            text: row.text,
+            permission: row.permission,
+            tags: row.tags,
+            category: row.category,
+            expiration_date: row.expiration_date,
+            created_at: row.created_at.unwrap_or(now),
+            updated_at: now,
+        };
+        let memory = self.0.store.create_memory(&new, 0.0).await?;
+        self.wake_embedding_worker();
+        Ok(Imported::Stored(memory.id))
+    }
+}

@@ -1,0 +1,138 @@
+//! The things one can do with Picard. Every method takes the caller first and decides by itself whether they may:
+//! this is the only place where a rule is applied, so REST, MCP and the command line cannot differ.
+//!
+//! It must not know HTTP or MCP, and no SQL: it fetches, asks the rules in `auth` and `domain`, stores, answers.
+//!
+//! Start with [`App`], then `memories.rs` for a tool from command to row, and [`catalogue`] for all tools.
+
+mod accounts;
+mod administration;
+pub mod arguments;
+mod bearer;
+pub mod catalogue;
+mod cursor;
+mod embedding;
+mod health;
+mod import;
+pub mod json;
+mod memories;
+mod search;
+mod tokens;
+mod tools;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use picard_auth::access_token::Issuer;
+use picard_auth::{KeySet, SigningKey};
+use picard_crypto::{KeyRing, PasswordHasher};
+use picard_domain::{Clock, Error};
+use picard_embedding::Embedder;
+use picard_storage::Store;
+use picard_storage::signing_keys::StoredSigningKey;
+
+pub use accounts::{AdministratorOutcome, NewAdministrator};
+pub use administration::{Administrator, RegisterClient, RegisteredClient};
+pub use embedding::EmbeddingWorker;
+pub use health::Health;
+pub use import::{ImportMemory, Imported};
+pub use tokens::{IssuedTokens, TokenError, UserTokenRequest};
+
+/// What of the rules an operator can choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The server's public URL without a slash at the end.
+    pub public_url: String,
+    /// How long a used refresh token that comes back is taken for a double click instead of a theft.
+    pub refresh_leeway: Duration,
+    /// How long a write waits for its embedding before it is left to the worker.
+    pub embedding_budget: Duration,
+    /// The most passwords that are hashed at the same time.
+    pub parallel_hashes: usize,
+}
+
+/// What everything one can do needs; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    embedder: Arc<dyn Embedder>,
+    embedding: embedding::State,
+    clock: Clock,
+    issuer: Issuer,
+    signing_keys: KeySet,
+    passwords: PasswordHasher,
+    cursors: cursor::Cursors,
+    settings: Settings,
+}
+
+impl App {
+    /// Puts the application together; makes the first signing key if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is away, [`Error::Internal`] when the stored keys do not open.
+    pub async fn start(
+        store: Store,
+        key_ring: &KeyRing,
+        embedder: Arc<dyn Embedder>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let signing_keys = load_signing_keys(&store).await?;
+        Ok(Self(Arc::new(Parts {
+            store,
+            embedder,
+            embedding: embedding::State::default(),
+            clock,
+            issuer: Issuer { url: settings.public_url.clone() },
+            signing_keys,
+            passwords: PasswordHasher::new(settings.parallel_hashes),
+            cursors: cursor::Cursors::new(key_ring),
+            settings,
+        })))
+    }
+
+    /// The server's public URL: the issuer of tokens.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
+    }
+
+    /// The public halves of the keys that sign access tokens (RFC 7517).
+    #[must_use]
+    pub fn jwks(&self) -> serde_json::Value {
+        self.0.signing_keys.jwks()
+    }
+
+    /// Deletes tokens and counters that have ended.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn purge_ended(&self) -> Result<(), Error> {
+        self.0.store.purge_ended().await
+    }
+
+    /// Waits for every statement and closes the database's connections.
+    pub async fn close(&self) {
+        self.0.store.close().await;
+    }
+}
+
+async fn load_signing_keys(store: &Store) -> Result<KeySet, Error> {
+    let mut stored = store.signing_keys().await?;
+    if stored.is_empty() {
+        let key = SigningKey::generate().map_err(Error::internal)?;
+        let first = StoredSigningKey {
+            kid: key.kid().to_owned(),
+            public_jwk: key.public_jwk().clone(),
+            private_key: key.pkcs8().to_vec(),
+        };
+        store.create_first_signing_key(&first).await?;
+        // Another replica may have been faster: what the table says counts.
+        stored = store.signing_keys().await?;
+    }
+    let keys: Vec<SigningKey> =
+        stored.into_iter().map(|key| SigningKey::from_parts(key.kid, key.public_jwk, key.private_key)).collect();
+    KeySet::new(&keys).map_err(Error::internal)
+}

@@ -1,0 +1,160 @@
+//! Access tokens: JWTs as RFC 9068 describes them.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Header, Validation};
+use picard_domain::{ClientId, GrantId, Scopes, TokenId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::KeySet;
+
+/// How long an access token lives.
+pub const LIFETIME: Duration = Duration::from_secs(3_600);
+/// How far clocks may be apart, in seconds.
+const SKEW: i64 = 30;
+/// Longer tokens are not looked at.
+const MOST_BYTES: usize = 8_192;
+
+/// Who signs and whom a token may be for.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// The server's public URL: the issuer, and the audience of tokens for the REST API.
+    pub url: String,
+}
+
+impl Issuer {
+    /// The audience of tokens for the MCP endpoint.
+    #[must_use]
+    pub fn mcp_audience(&self) -> String {
+        format!("{}/mcp", self.url)
+    }
+}
+
+/// What a verified access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessTokenClaims {
+    /// The token's id.
+    pub token_id: TokenId,
+    /// The person.
+    pub user_id: UserId,
+    /// The client.
+    pub client_id: ClientId,
+    /// The grant that it came of.
+    pub grant_id: GrantId,
+    /// What it allows.
+    pub scopes: Scopes,
+    /// When it ends, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The claims as they stand in the token. The types are strict on purpose: a number that is a text, a fraction or
+/// null makes the token malformed instead of being read as absent (JWT-03).
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    client_id: String,
+    scope: String,
+    iat: i64,
+    exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number")]
+    nbf: Option<i64>,
+    jti: String,
+    /// The grant: what one revocation ends.
+    sid: String,
+}
+
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(deserializer).map(Some)
+}
+
+/// Says that a token does not hold. Why is nobody's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the access token is not valid")]
+pub struct InvalidToken;
+
+/// Signs a token for the audience; it lives for [`LIFETIME`].
+///
+/// # Errors
+/// When the signing key cannot be used.
+pub fn issue(
+    keys: &KeySet,
+    issuer: &Issuer,
+    audience: &str,
+    claims: &AccessTokenClaims,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let (kid, key) = keys.signing();
+    let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
+    let lifetime = i64::try_from(LIFETIME.as_secs()).unwrap_or(i64::MAX);
+    let body = Claims {
+        iss: issuer.url.clone(),
+        aud: audience.to_owned(),
+        sub: claims.user_id.to_string(),
+        client_id: claims.client_id.to_string(),
+        scope: claims.scopes.to_string(),
+        iat: claims.expires_at - lifetime,
+        exp: claims.expires_at,
+        nbf: None,
+        jti: claims.token_id.to_string(),
+        sid: claims.grant_id.to_string(),
+    };
+    jsonwebtoken::encode(&header, &body, key)
+}
+
+/// Verifies signature, kind, issuer, audience and time.
+///
+/// # Errors
+/// [`InvalidToken`] for everything that is not a token of ours for here and now.
+pub fn verify(keys: &KeySet, issuer: &Issuer, token: &str, now: i64) -> Result<AccessTokenClaims, InvalidToken> {
+    if token.len() > MOST_BYTES {
+        return Err(InvalidToken);
+    }
+    let key = keys.verifying(&checked_kid(token)?).ok_or(InvalidToken)?;
+    let mut validation = Validation::new(Algorithm::ES256);
+    // The clock is given, so the times are checked below; issuer and audience too, by exact comparison.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|_| InvalidToken)?.claims;
+    let is_in_time = claims.exp > now && claims.iat <= now + SKEW && claims.nbf.is_none_or(|nbf| nbf <= now + SKEW);
+    let is_for_us = claims.iss == issuer.url && (claims.aud == issuer.url || claims.aud == issuer.mcp_audience());
+    if !is_in_time || !is_for_us {
+        return Err(InvalidToken);
+    }
+    Ok(AccessTokenClaims {
+        token_id: claims.jti.parse().map_err(|_| InvalidToken)?,
+        user_id: claims.sub.parse().map_err(|_| InvalidToken)?,
+        client_id: claims.client_id.parse().map_err(|_| InvalidToken)?,
+        grant_id: claims.sid.parse().map_err(|_| InvalidToken)?,
+        scopes: claims.scope.parse().map_err(|_| InvalidToken)?,
+        expires_at: claims.exp,
+    })
+}
+
+/// Reads the header before anything else: only `at+jwt` signed with ES256 and without extensions that have to be
+/// understood (`crit`) is an access token; a text of another kind is not one, whoever signed it (JWT-01, 05, 06).
+fn checked_kid(token: &str) -> Result<String, InvalidToken> {
+    #[derive(Deserialize)]
+    struct TokenHeader {
+        typ: String,
+        alg: String,
+        kid: String,
+        crit: Option<serde_json::Value>,
+    }
+    let mut parts = token.split('.');
+    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(InvalidToken);
+    };
+    let decoded = URL_SAFE_NO_PAD.decode(header).map_err(|_| InvalidToken)?;
+    let header: TokenHeader = serde_json::from_slice(&decoded).map_err(|_| InvalidToken)?;
+    let typ = header.typ.to_ascii_lowercase();
+    let is_ours = (typ == "at+jwt" || typ == "application/at+jwt") && header.alg == "ES256" && header.crit.is_none();
+    if is_ours { Ok(header.kid) } else { Err(InvalidToken) }
+}
+
+#[cfg(test)]
+#[path = "access_token_tests.rs"]
+mod tests;

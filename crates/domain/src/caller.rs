@@ -1,0 +1,30 @@
+//! Who is asking.
+
+use crate::{ClientId, Error, GrantId, Scope, Scopes, UserId};
+
+/// The person on whose behalf a request runs, the client that sends it, and what that client may do.
+///
+/// Made from a verified bearer token and from nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The person.
+    pub user_id: UserId,
+    /// The client that acts for them.
+    pub client_id: ClientId,
+    /// The grant that the token belongs to.
+    pub grant_id: GrantId,
+    /// What the token allows.
+    pub scopes: Scopes,
+    /// Whether the person is a superuser at this moment, whatever the token said when it was issued.
+    pub is_superuser: bool,
+}
+
+impl Caller {
+    /// Refuses unless the token carries the scope.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`] with the scope that is needed.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scopes.contains(scope) { Ok(()) } else { Err(Error::InsufficientScope(scope)) }
+    }
+}

@@ -1,0 +1,32 @@
+//! The words of Picard and the rules that need nothing but themselves: what a memory, a person, a
+//! scope, a page of results is, and the commands and views that every door shares.
+//!
+//! It must not know HTTP, SQL, MCP or any provider; it does no I/O and takes the time as an argument.
+//! A value of one of these types has been checked: parsing is the validation, so no door can forget it.
+//!
+//! Start with [`memory`] and [`commands`], then [`caller`] and [`error`].
+
+pub mod account;
+pub mod caller;
+pub mod clock;
+pub mod commands;
+pub mod error;
+pub mod ids;
+pub mod memory;
+pub mod page;
+pub mod query;
+pub mod reach;
+pub mod scope;
+pub mod timestamp;
+pub mod vector;
+
+pub use account::{Email, Username};
+pub use caller::Caller;
+pub use clock::Clock;
+pub use error::{Error, FieldError};
+pub use ids::{ClientId, GrantId, MemoryId, TokenId, UserId};
+pub use memory::{Memory, MemoryText, Permission};
+pub use reach::Reach;
+pub use scope::{Scope, Scopes};
+pub use timestamp::Timestamp;
+pub use vector::Vector;

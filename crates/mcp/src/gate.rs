@@ -1,0 +1,195 @@
+//! What happens to a request before the protocol sees it, and to an answer after.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::LengthLimitError;
+use picard_domain::{Caller, Error, UserId};
+use rmcp::model::{ErrorData, JsonRpcError};
+use tokio_util::sync::DropGuard;
+use tracing::Span;
+
+use crate::sessions::{self, Sessions};
+use crate::{Refuse, message};
+
+/// The most that a request's body may have.
+pub(crate) const MOST_BYTES: usize = 1024 * 1024;
+
+const SESSION_ID: &str = "mcp-session-id";
+
+/// What decides whether a request goes on.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    sessions: Arc<Sessions>,
+    refuse: Refuse,
+    _all: Arc<DropGuard>,
+}
+
+/// Lets a request through to the protocol on behalf of its caller.
+pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return (gate.refuse)(&Error::Unauthorized);
+    };
+    // Nothing further inside needs the token, so no log line there can hold it.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    // A session answers in a task of its own, whose log lines would not name the request.
+    request.extensions_mut().insert(Span::current());
+    let deleted =
+        (request.method() == Method::DELETE).then(|| gate.is_own_session(request.headers(), caller.user_id));
+    if request.method() == Method::POST {
+        let (parts, body) = request.into_parts();
+        request = match gate.examine(&parts, body, &caller).await {
+            Ok(body) => Request::from_parts(parts, body),
+            Err(refusal) => return *refusal,
+        };
+    }
+    let response = sessions::on_behalf_of(caller.user_id, next.run(request)).await;
+    translated(response, deleted)
+}
+
+impl Gate {
+    pub(crate) fn new(sessions: Arc<Sessions>, refuse: Refuse, all: DropGuard) -> Self {
+        Self {
+            sessions,
+            refuse,
+            _all: Arc::new(all),
+        }
+    }
+
+    /// Reads the body and decides by it, never by the Mcp-Method or Mcp-Name header, which scope is needed (SCO-07).
+    async fn examine(&self, parts: &Parts, body: Body, caller: &Caller) -> Result<Body, Box<Response>> {
+        if !is_json(&parts.headers) {
+            let text = "Send the body as application/json in UTF-8, not compressed.";
+            return Err(failure(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorData::invalid_request(text, None),
+            )
+            .into());
+        }
+        let bytes = to_bytes(body, MOST_BYTES)
+            .await
+            .map_err(|error| unreadable(&error))?;
+        let scope = message::needed_scope(&bytes).map_err(|error| failure(StatusCode::BAD_REQUEST, error))?;
+        if let Some(Err(error)) = scope.map(|scope| caller.require(scope)) {
+            return Err((self.refuse)(&error).into());
+        }
+        Ok(bytes.into())
+    }
+
+    fn is_own_session(&self, headers: &HeaderMap, person: UserId) -> bool {
+        let id = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
+        id.is_some_and(|id| self.sessions.belongs_to(id, person))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase())
+    };
+    let is_identity = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
+    let is_utf8 = matches!(
+        parameters.trim(),
+        "" | "charset=utf-8" | "charset=\"utf-8\"" | "charset=utf8"
+    );
+    is_identity && essence.trim() == "application/json" && is_utf8
+}
+
+fn unreadable(error: &axum::Error) -> Box<Response> {
+    let is_too_large =
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+    let (status, text) = if is_too_large {
+        (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.")
+    } else {
+        (StatusCode::BAD_REQUEST, "The body could not be read.")
+    };
+    failure(status, ErrorData::invalid_request(text, None)).into()
+}
+
+/// An answer to what is no request, so without an id (MCP 2026-07-28, error responses).
+fn failure(status: StatusCode, error: ErrorData) -> Response {
+    (status, axum::Json(JsonRpcError::new(None, error))).into_response()
+}
+
+/// Says what rmcp's answer means to say. `deleted` is whether the session to be deleted was the caller's.
+fn translated(response: Response, deleted: Option<bool>) -> Response {
+    match (response.status(), deleted) {
+        // rmcp answers 202, which clients take for a failure, and does not mind unknown sessions.
+        (StatusCode::ACCEPTED, Some(true)) => StatusCode::NO_CONTENT.into_response(),
+        (StatusCode::ACCEPTED, Some(false)) => {
+            (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response()
+        }
+        // rmcp has logged the cause, and names it in the body.
+        (status, _) if status.is_server_error() => failure(status, crate::error::internal()),
+        _ => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(content_type: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::CONTENT_TYPE, content_type.parse().expect("a header"))])
+    }
+
+    #[test]
+    fn only_json_in_utf8_is_read() {
+        for good in ["application/json", "Application/JSON; charset=UTF-8"] {
+            assert!(is_json(&headers(good)), "{good}");
+        }
+        for bad in [
+            "text/plain",
+            "application/json; charset=utf-7",
+            "application/json-seq",
+            "",
+        ] {
+            assert!(!is_json(&headers(bad)), "INP-06 {bad}");
+        }
+        let mut compressed = headers("application/json");
+        compressed.insert(header::CONTENT_ENCODING, "gzip".parse().expect("a header"));
+        assert!(!is_json(&compressed), "INP-06");
+    }
+
+    #[test]
+    fn a_deleted_session_answers_204_and_a_foreign_one_404() {
+        let accepted = || StatusCode::ACCEPTED.into_response();
+
+        assert_eq!(
+            translated(accepted(), Some(true)).status(),
+            StatusCode::NO_CONTENT,
+            "T12"
+        );
+        assert_eq!(
+            translated(accepted(), Some(false)).status(),
+            StatusCode::NOT_FOUND,
+            "T3"
+        );
+        assert_eq!(translated(accepted(), None).status(), StatusCode::ACCEPTED);
+    }
+
+    #[tokio::test]
+    async fn an_internal_failure_says_nothing_of_its_cause() {
+        let leaking = (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Encounter an error when get session: 42",
+        )
+            .into_response();
+
+        let body = to_bytes(translated(leaking, None).into_body(), MOST_BYTES)
+            .await
+            .expect("a body");
+
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["error"]["code"], -32603);
+        assert!(!body.to_string().contains("session"), "{body}");
+    }
+}

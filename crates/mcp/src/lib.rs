@@ -1,0 +1,106 @@
+//! The MCP door: tools and resources of the Model Context Protocol over Streamable HTTP at `/mcp`, for clients of
+//! revision 2026-07-28 (stateless) and of 2025-11-25 and 2025-06-18 (with sessions, or without).
+//!
+//! It translates between the protocol and `picard_app` and does nothing else: it checks no permission that `App`
+//! does not check again, validates no value, knows no SQL. It must not know tokens either: the layer around its
+//! router puts a [`picard_domain::Caller`] into the request.
+//!
+//! Start with [`McpDoor`], then `gate.rs` for what happens before the protocol, `handler.rs` for the protocol.
+
+mod error;
+mod gate;
+mod handler;
+mod message;
+mod network;
+mod resources;
+mod sessions;
+mod tools;
+mod uri;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use picard_app::App;
+use picard_domain::Error;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use crate::gate::Gate;
+use crate::handler::Handler;
+use crate::sessions::Sessions;
+
+/// How clients of the revisions before 2026-07-28 are served; later ones never have sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum McpMode {
+    /// With sessions, which live in this process.
+    Stateful,
+    /// Every request stands alone.
+    Stateless,
+}
+
+/// What of the door an operator can choose.
+#[derive(Debug, Clone)]
+pub struct McpSettings {
+    /// Whether older clients get sessions.
+    pub mode: McpMode,
+    /// Host names (with a port, or for any port) besides the public URL's and loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may call, besides the server's own; a port left out is the scheme's.
+    pub allowed_origins: Vec<String>,
+    /// The server's public URL without a slash at the end.
+    pub public_url: String,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// Turns an error into the answer of a request that may not go on, for example 403 with its challenge.
+pub type Refuse = Arc<dyn Fn(&Error) -> Response + Send + Sync>;
+
+/// The MCP endpoint.
+pub struct McpDoor {
+    service: StreamableHttpService<Handler, Sessions>,
+    gate: Gate,
+    ending: CancellationToken,
+}
+
+impl McpDoor {
+    /// Puts the door together. `refuse` answers when the token lacks a scope (403 with a challenge).
+    #[must_use]
+    pub fn new(app: App, settings: &McpSettings, refuse: Refuse) -> Self {
+        let ending = CancellationToken::new();
+        let all = CancellationToken::new();
+        let sessions = Arc::new(Sessions::new(ending.clone()));
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(settings.mode == McpMode::Stateful)
+            .with_json_response(true)
+            .with_max_request_body_bytes(gate::MOST_BYTES)
+            .with_allowed_hosts(network::hosts(&settings.public_url, &settings.allowed_hosts))
+            .with_allowed_origins(network::origins(&settings.public_url, &settings.allowed_origins))
+            .enforce_origin_validation()
+            .with_cancellation_token(all.clone());
+        let handler = Handler::new(app, settings.version);
+        let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions.clone(), config);
+        // Sessions run in tasks of their own: they end when the door and its routers are gone.
+        let gate = Gate::new(sessions, refuse, all.drop_guard());
+        Self {
+            service,
+            gate,
+            ending,
+        }
+    }
+
+    /// The routes: exactly `/mcp`. Expects a layer around it that has put a [`picard_domain::Caller`] into the request.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route_service("/mcp", self.service.clone())
+            .route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
+    }
+
+    /// Ends the streams that would otherwise stay open for ever, so that a graceful shutdown comes to its end;
+    /// calls that are under way still get their answers.
+    pub fn stop(&self) {
+        self.ending.cancel();
+    }
+}

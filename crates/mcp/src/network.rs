@@ -1,0 +1,97 @@
+//! Under which names the door answers, and for web pages of which origins (T1, T2: DNS rebinding).
+
+use http::Uri;
+
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// The values of the Host header that are answered: loopback, the public URL's host, and what the operator adds.
+pub(crate) fn hosts(public_url: &str, further: &[String]) -> Vec<String> {
+    let public = public_url.parse::<Uri>().ok();
+    let own = LOOPBACK.into_iter().chain(public.as_ref().and_then(Uri::host));
+    own.chain(further.iter().map(String::as_str))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The values of the Origin header that are answered: the server's own, and what the operator adds.
+pub(crate) fn origins(public_url: &str, further: &[String]) -> Vec<String> {
+    let own = with_port(public_url);
+    let public = own.parse::<Uri>().ok();
+    let mut origins = vec![own];
+    if let Some((host, port)) = public.as_ref().and_then(|uri| Some((uri.host()?, uri.port()?))) {
+        // A server on this machine has three names.
+        if LOOPBACK.contains(&host) {
+            origins.extend(LOOPBACK.map(|name| format!("http://{name}:{port}")));
+        }
+    }
+    origins.extend(further.iter().map(|origin| with_port(origin)));
+    origins
+}
+
+/// An origin with its port; rmcp would let one without a port stand for all ports.
+fn with_port(origin: &str) -> String {
+    let uri = origin.trim().parse::<Uri>().unwrap_or_default();
+    let (scheme, default) = match uri.scheme_str() {
+        Some("https") => ("https", 443),
+        Some("http") => ("http", 80),
+        _ => return origin.to_owned(),
+    };
+    match uri.host() {
+        Some(host) if !origin.ends_with(":*") => {
+            format!("{scheme}://{host}:{}", uri.port_u16().unwrap_or(default))
+        }
+        _ => origin.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_name_and_loopback_are_always_answered() {
+        let hosts = hosts("https://picard.example", &["mcp.internal:8443".to_owned()]);
+        assert_eq!(
+            hosts,
+            [
+                "localhost",
+                "127.0.0.1",
+                "[::1]",
+                "picard.example",
+                "mcp.internal:8443"
+            ],
+            "T2"
+        );
+    }
+
+    #[test]
+    fn an_origin_always_has_a_port() {
+        let further = [
+            "https://app.example",
+            "http://localhost:*",
+            "https://app.example:8443",
+            "null",
+        ]
+        .map(str::to_owned);
+        let origins = origins("https://picard.example", &further);
+        assert_eq!(
+            origins,
+            [
+                "https://picard.example:443",
+                "https://app.example:443",
+                "http://localhost:*",
+                "https://app.example:8443",
+                "null"
+            ],
+            "T1"
+        );
+    }
+
+    #[test]
+    fn a_server_on_this_machine_has_three_origins() {
+        let origins = origins("http://127.0.0.1:8001", &[]);
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            assert!(origins.contains(&format!("http://{name}:8001")), "{origins:?}");
+        }
+    }
+}

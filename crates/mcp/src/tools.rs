@@ -1,0 +1,136 @@
+//! Tools: from the catalogue to the protocol's list, from a tool's answer to the protocol's result.
+
+use std::sync::{Arc, LazyLock};
+
+use picard_app::catalogue::{self, CATALOGUE, Effect};
+use rmcp::model::{CallToolResult, JsonObject, Tool, ToolAnnotations};
+use serde_json::{Value, json};
+
+use crate::resources;
+
+/// The list, the same for everybody (SCO-05) and in the catalogue's order.
+pub(crate) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| CATALOGUE.iter().map(listed).collect());
+
+fn listed(tool: &catalogue::Tool) -> Tool {
+    Tool::new(tool.name, tool.description, Arc::new(tool.input_schema.clone()))
+        .with_title(tool.title)
+        .with_raw_output_schema(Arc::new(output_schema(&tool.output_schema)))
+        .with_annotations(annotations(tool.effect))
+}
+
+/// Only what a tool really does: each member's default is the worst, so all are given.
+fn annotations(effect: Effect) -> ToolAnnotations {
+    ToolAnnotations::new()
+        .read_only(effect == Effect::Read)
+        .destructive(effect == Effect::Replace)
+        .idempotent(effect != Effect::Add)
+        .open_world(false)
+}
+
+/// What a call answers or how it fails: structured content must match the schema in both cases, and widely used
+/// clients check it, which would hide the failure from the assistant.
+fn output_schema(answer: &JsonObject) -> JsonObject {
+    let mut answer = answer.clone();
+    let dialect = answer.remove("$schema");
+    let failure = json!({
+        "type": "object",
+        "description": "How the call failed, when isError is true.",
+        "properties": {
+            "code": { "type": "string", "description": "A stable word to switch on, such as not_found." },
+            "detail": { "type": "string", "description": "What went wrong and what to do next." },
+            "errors": {
+                "type": "array",
+                "description": "What is wrong with which argument.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "field": { "type": "string", "description": "The argument's path, such as tags[3]." },
+                        "message": { "type": "string", "description": "What is wrong with it." }
+                    },
+                    "required": ["field", "message"]
+                }
+            }
+        },
+        "required": ["code", "detail"]
+    });
+    let mut schema = JsonObject::new();
+    schema.extend(dialect.map(|dialect| ("$schema".to_owned(), dialect)));
+    schema.insert("type".to_owned(), "object".into());
+    schema.insert("anyOf".to_owned(), json!([answer, failure]));
+    schema
+}
+
+/// A tool's answer: as data, as text, and with links to the memories that it holds.
+pub(crate) fn answer(data: Value) -> CallToolResult {
+    let links = resources::links(&data);
+    let mut result = CallToolResult::structured(data);
+    result.content.extend(links);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_says_what_the_catalogue_says() {
+        assert_eq!(TOOLS.len(), CATALOGUE.len());
+        for (listed, tool) in TOOLS.iter().zip(CATALOGUE.iter()) {
+            assert_eq!(
+                (listed.name.as_ref(), listed.title.as_deref()),
+                (tool.name, Some(tool.title))
+            );
+            assert_eq!(listed.description.as_deref(), Some(tool.description));
+            assert_eq!(*listed.input_schema, tool.input_schema);
+        }
+    }
+
+    #[test]
+    fn an_output_schema_allows_the_answer_and_the_failure() {
+        for (listed, tool) in TOOLS.iter().zip(CATALOGUE.iter()) {
+            let schema = listed.output_schema.as_ref().expect("an output schema");
+            assert_eq!(schema["type"], "object", "{}", tool.name);
+            assert_eq!(schema.get("$schema"), tool.output_schema.get("$schema"));
+            assert_eq!(
+                schema["anyOf"][0]["properties"], tool.output_schema["properties"],
+                "{}",
+                tool.name
+            );
+            assert_eq!(schema["anyOf"][1]["required"], json!(["code", "detail"]));
+        }
+    }
+
+    #[test]
+    fn annotations_are_given_and_true() {
+        let hints = |effect| {
+            let hints = annotations(effect);
+            [
+                hints.read_only_hint,
+                hints.destructive_hint,
+                hints.idempotent_hint,
+                hints.open_world_hint,
+            ]
+            .map(|hint| hint.expect("a hint"))
+        };
+        assert_eq!(hints(Effect::Read), [true, false, true, false], "LLM-11");
+        assert_eq!(hints(Effect::Add), [false, false, false, false]);
+        assert_eq!(hints(Effect::Replace), [false, true, true, false]);
+    }
+
+    #[test]
+    fn an_answer_is_data_text_and_links() {
+        let data = json!({ "id": "1", "text": "Tea, Earl Grey.\nHot.", "updated_at": "2026-01-01T00:00:00.000000+00:00" });
+
+        let result = answer(data.clone());
+
+        assert_eq!(result.is_error, Some(false));
+        let text = &result.content[0].as_text().expect("text").text;
+        assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), data);
+        assert_eq!(result.structured_content, Some(data));
+        let link = result.content[1].as_resource_link().expect("a link");
+        assert_eq!(
+            (link.uri.as_str(), link.name.as_str()),
+            ("memories://1", "Tea, Earl Grey.")
+        );
+    }
+}

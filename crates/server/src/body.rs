@@ -1,0 +1,137 @@
+//! Request bodies: strict JSON, and forms in which nothing comes twice.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use picard_app::{arguments, json};
+use picard_auth::OAuthError;
+use serde::de::DeserializeOwned;
+
+use crate::error::Problem;
+
+/// A JSON body that has been read into a command.
+pub(crate) struct StrictJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_plain(request.headers(), is_json) {
+            return Err(unsupported("application/json"));
+        }
+        let bytes = read(request, state).await?;
+        let value = json::parse(&bytes).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", error.to_string()))?;
+        Ok(Self(arguments::parse(value)?))
+    }
+}
+
+/// Says which kind of body is wanted.
+pub(crate) fn unsupported(wanted: &str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", format!("Send the body as {wanted} in UTF-8, not compressed."))
+}
+
+/// Whether the body is of this kind and not compressed.
+fn is_plain(headers: &HeaderMap, is_kind: impl Fn(&str) -> bool) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let is_identity = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
+    is_identity && text(header::CONTENT_TYPE).is_some_and(is_kind)
+}
+
+fn is_json(content_type: &str) -> bool {
+    let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let charset = parameters.trim().to_ascii_lowercase();
+    let is_utf8 = charset.is_empty() || matches!(charset.as_str(), "charset=utf-8" | "charset=\"utf-8\"" | "charset=utf8");
+    essence.trim().eq_ignore_ascii_case("application/json") && is_utf8
+}
+
+fn is_form(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Reads a body up to the router's limit.
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        let status = axum::response::IntoResponse::into_response(rejection).status();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::new(status, "body_too_large", "The body is larger than this endpoint takes.")
+        } else {
+            Problem::new(StatusCode::BAD_REQUEST, "malformed_json", "The body could not be read.")
+        }
+    })
+}
+
+/// The parameters of a request to an OAuth endpoint. Unknown ones are ignored, as the RFCs say.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// The parameter's value; an empty one counts as left out (RFC 6749 section 3.2).
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameter's value.
+    pub(crate) fn require(&self, name: &str) -> Result<&str, OAuthError> {
+        self.get(name).ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing.")))
+    }
+
+    /// Whether the parameter says yes.
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+}
+
+/// A form, or also JSON where the endpoint takes both.
+pub(crate) struct OAuthBody {
+    pub(crate) headers: HeaderMap,
+    pub(crate) parameters: Result<Parameters, OAuthError>,
+}
+
+impl OAuthBody {
+    /// Reads a request; `takes_json` is for the endpoint that is not an RFC's.
+    pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S, takes_json: bool) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let is_json_body = takes_json && is_plain(&headers, is_json);
+        if !is_json_body && !is_plain(&headers, is_form) {
+            let wanted = if takes_json { "application/json or application/x-www-form-urlencoded" } else { "application/x-www-form-urlencoded" };
+            return Err(unsupported(wanted));
+        }
+        let bytes = read(request, state).await?;
+        let parameters = if is_json_body { from_json(&bytes) } else { from_form(&bytes) };
+        Ok(Self { headers, parameters })
+    }
+
+    /// The Authorization header's text.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// No parameter may come twice (RFC 6749 section 3.2).
+fn from_form(bytes: &[u8]) -> Result<Parameters, OAuthError> {
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_bytes(bytes).map_err(|_| OAuthError::invalid_request("The body is not a form in UTF-8."))?;
+    for (index, (name, _)) in pairs.iter().enumerate() {
+        if pairs[..index].iter().any(|(other, _)| other == name) {
+            return Err(OAuthError::invalid_request(format!("{name} comes twice.")));
+        }
+    }
+    Ok(Parameters(pairs))
+}
+
+fn from_json(bytes: &[u8]) -> Result<Parameters, OAuthError> {
+    let value = json::parse(bytes).map_err(|error| OAuthError::invalid_request(format!("The body is not JSON: {error}")))?;
+    let serde_json::Value::Object(members) = value else {
+        return Err(OAuthError::invalid_request("The body must be a JSON object."));
+    };
+    let pairs = members.into_iter().filter_map(|(name, value)| match value {
+        serde_json::Value::String(text) => Some(Ok((name, text))),
+        serde_json::Value::Bool(value) => Some(Ok((name, value.to_string()))),
+        serde_json::Value::Null => None,
+        _ if KNOWN.contains(&name.as_str()) => Some(Err(OAuthError::invalid_request(format!("{name} must be a text.")))),
+        _ => None,
+    });
+    pairs.collect::<Result<_, _>>().map(Parameters)
+}
+
+const KNOWN: [&str; 6] = ["client_id", "client_secret", "username", "email", "create_if_not_exists", "scope"];

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use picard_app::{AdministratorOutcome, NewAdministrator};
+use picard_crypto::{ExposeSecret, SecretString};
+
+use crate::import::{ImportOptions, import};
+use crate::{Config, StartError, create_admin, logging, migrate, start};
+
+/// Picard's server: memories behind REST and MCP, with an OAuth authorization server.
+#[derive(Debug, Parser)]
+#[command(name = "picard-server", version)]
+struct CommandLine {
+    /// A file with variables, one NAME=value a line. Variables of the environment win. Default: .env, if it is there.
+    #[arg(long, global = true)]
+    env_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    config: Config,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server (what happens without a command, too).
+    Serve,
+    /// Brings the database's schema up to date and stops.
+    Migrate,
+    /// Makes an administrator's account; does nothing when it is there. The password comes from ADMIN_PASSWORD or standard input.
+    CreateAdmin(AdminOptions),
+    /// Stores memories from a file of newline-delimited JSON for one person.
+    Import(ImportOptions),
+}
+
+#[derive(Debug, Args)]
+struct AdminOptions {
+    /// The administrator's name.
+    #[arg(long, env = "ADMIN_USERNAME", default_value = "admin")]
+    username: String,
+
+    /// The administrator's e-mail address.
+    #[arg(long, env = "ADMIN_EMAIL")]
+    email: Option<String>,
+}
+
+/// Runs the command line and gives back the exit code; errors are explained on standard error.
+pub async fn run(arguments: Vec<OsString>) -> ExitCode {
+    if let Err(message) = load_env_file(&arguments) {
+        return failed(&message);
+    }
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    logging::init(line.config.log_format, &line.config.rust_log);
+    let outcome = match line.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(line.config).await,
+        Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
+        Command::CreateAdmin(options) => create(&line.config, options).await,
+        Command::Import(options) => import(&line.config, &options).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => failed(&message),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    eprintln!("picard-server: {message}");
+    ExitCode::FAILURE
+}
+
+/// Reads the env file before the command line, because the command line's defaults come from the environment.
+fn load_env_file(arguments: &[OsString]) -> Result<(), String> {
+    let mut named = None;
+    for (index, argument) in arguments.iter().enumerate() {
+        let text = argument.to_string_lossy();
+        if text == "--env-file" {
+            named = arguments.get(index + 1).map(PathBuf::from);
+        } else if let Some(path) = text.strip_prefix("--env-file=") {
+            named = Some(PathBuf::from(path));
+        }
+    }
+    let path = match named {
+        Some(path) => path,
+        None if Path::new(".env").is_file() => PathBuf::from(".env"),
+        None => return Ok(()),
+    };
+    dotenvy::from_path(&path).map_err(|error| format!("the env file {} cannot be read: {error}", path.display()))
+}
+
+async fn serve(config: Config) -> Result<(), String> {
+    let mut server = start(config).await.map_err(|error| error.to_string())?;
+    tokio::select! {
+        () = stop_signal() => {
+            tracing::info!("Stopping: requests under way are finished first.");
+            server.stop().await.map_err(|error| error.to_string())
+        }
+        () = server.wait() => Err("the server ended by itself; the log says why".to_owned()),
+    }
+}
+
+/// Resolves on Ctrl-C and SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+async fn create(config: &Config, options: AdminOptions) -> Result<(), String> {
+    let password = admin_password()?;
+    let username = options.username.clone();
+    let new = NewAdministrator { username: options.username, email: options.email, password };
+    match create_admin(config, new).await {
+        Ok(AdministratorOutcome::Created) => println!("The administrator {username} was created."),
+        Ok(AdministratorOutcome::AlreadyThere) => println!("The administrator {username} is there already; nothing was changed."),
+        Err(StartError::Database { message }) => return Err(message),
+        Err(error) => return Err(error.to_string()),
+    }
+    Ok(())
+}
+
+/// From the environment or standard input, never from the arguments, which other users of the machine can see (OPS-09).
+#[expect(clippy::disallowed_methods, reason = "a password is no setting: it must not stand in Config, nor in --help")]
+fn admin_password() -> Result<SecretString, String> {
+    if let Ok(password) = std::env::var("ADMIN_PASSWORD") {
+        return Ok(password.into());
+    }
+    eprintln!("The administrator's password (8 to 1,024 characters), then Enter and Ctrl-D:");
+    let mut text = String::new();
+    std::io::stdin().take(8_192).read_to_string(&mut text).map_err(|error| format!("standard input cannot be read: {error}"))?;
+    let password = text.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() { Err("set ADMIN_PASSWORD, or write the password to standard input".to_owned()) } else { Ok(password.into()) }
+}

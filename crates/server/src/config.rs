@@ -1,0 +1,154 @@
+//! What an operator can set. A field's comment is its `--help` line and the only place where it is explained.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, ValueEnum};
+use picard_crypto::{ExposeSecret, KeyRing, SecretString};
+
+/// The server's settings.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "picard-server", version)]
+pub struct Config {
+    /// The server's PostgreSQL 15 or later with pgvector 0.8.4 or later: postgres://user:password@host:port/database
+    #[arg(long, env = "DATABASE_URL", value_parser = secret, hide_env_values = true)]
+    pub database_url: SecretString,
+
+    /// The most connections to PostgreSQL that this process opens.
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=500))]
+    pub database_max_connections: u32,
+
+    /// Where to listen.
+    #[arg(long, env = "SERVER_ADDR", default_value = "127.0.0.1:8001")]
+    pub server_addr: SocketAddr,
+
+    /// The address that clients use, without a slash at the end: issuer and audience of tokens. Default: http:// and where it listens.
+    #[arg(long, env = "PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// Fernet keys (32 random bytes in base64url), newest first, with commas between: they open the data keys of all people.
+    #[arg(long, env = "ENCRYPTION_KEYS", value_parser = secret, hide_env_values = true)]
+    pub encryption_keys: SecretString,
+
+    /// In production the server refuses to start with what is only good enough for development.
+    #[arg(long, env = "ENVIRONMENT", value_enum, default_value_t = Environment::Development)]
+    pub environment: Environment,
+
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+
+    /// Which log lines are written, in the syntax of tracing's EnvFilter.
+    #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn")]
+    pub rust_log: String,
+
+    /// For how many seconds a used refresh token that comes back counts as a double click instead of a theft (0 to 60).
+    #[arg(long, env = "REFRESH_LEEWAY_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
+    pub refresh_leeway_seconds: u64,
+
+    /// For how many milliseconds a write waits for its embedding before it is left to the worker.
+    #[arg(long, env = "EMBEDDING_BUDGET_MS", default_value_t = 300)]
+    pub embedding_budget_ms: u64,
+
+    /// Further host names (with port, unless it is any) under which MCP clients reach the server, with commas between.
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+
+    /// Origins of web pages that may call the MCP endpoint, with commas between.
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+
+    /// Whether MCP clients of the revisions up to 2025-11-25 get sessions.
+    #[arg(long, env = "MCP_MODE", value_enum, default_value_t = McpModeName::Stateful)]
+    pub mcp_mode: McpModeName,
+
+    #[command(flatten)]
+    pub(crate) embedding: EmbeddingConfig,
+}
+
+/// Where embeddings come from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EmbeddingConfig {
+    /// The key of an OpenAI-compatible provider of embeddings; without it the local model is used.
+    #[arg(long, env = "OPENAI_API_KEY", value_parser = secret, hide_env_values = true)]
+    pub openai_api_key: Option<SecretString>,
+
+    /// The provider's base URL.
+    #[arg(long, env = "OPENAI_BASE_URL", default_value = "https://api.openai.com/v1")]
+    pub openai_base_url: String,
+
+    /// The provider's model.
+    #[arg(long, env = "EMBEDDING_MODEL", default_value = "text-embedding-3-small")]
+    pub embedding_model: String,
+
+    /// How many numbers an embedding has; only needed for models that Picard does not know, or to ask for fewer.
+    #[arg(long, env = "EMBEDDING_DIMENSIONS", value_parser = clap::value_parser!(u32).range(1..=3_900))]
+    pub embedding_dimensions: Option<u32>,
+
+    /// The folder of the local model all-MiniLM-L6-v2 (model.safetensors, tokenizer.json, config.json).
+    #[arg(long, env = "EMBEDDING_MODEL_DIR")]
+    pub embedding_model_dir: Option<PathBuf>,
+}
+
+/// Development or production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// Everything on one machine.
+    Development,
+    /// People's data are at stake.
+    Production,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line, for machines.
+    Json,
+    /// One line of text, for people.
+    Text,
+}
+
+/// How MCP clients of older revisions are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum McpModeName {
+    /// With sessions.
+    Stateful,
+    /// Without.
+    Stateless,
+}
+
+/// Takes a value that must never be printed, not even in an error.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for this form")]
+fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(value.to_owned()))
+}
+
+impl Config {
+    /// Everything that is wrong, by the variable's name and never with its value (OPS-01, ENC-06).
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Err(error) = self.key_ring() {
+            problems.push(error);
+        }
+        if self.embedding.openai_api_key.is_none() && self.embedding.embedding_model_dir.is_none() {
+            problems.push(
+                "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY".to_owned(),
+            );
+        }
+        if let Some(url) = &self.public_url {
+            let is_web = url.starts_with("https://") || url.starts_with("http://");
+            if !is_web || url.ends_with('/') || url::Url::parse(url).is_err() {
+                problems.push("PUBLIC_URL: must be an http or https URL without a slash at the end".to_owned());
+            }
+        }
+        if self.environment == Environment::Production && !self.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
+            problems.push("PUBLIC_URL: must be an https URL in production".to_owned());
+        }
+        problems
+    }
+
+    /// The keys that open the data keys.
+    pub(crate) fn key_ring(&self) -> Result<KeyRing, String> {
+        KeyRing::parse(self.encryption_keys.expose_secret()).map_err(|error| format!("ENCRYPTION_KEYS: {error}"))
+    }
+}

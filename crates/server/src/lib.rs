@@ -1,0 +1,27 @@
+//! The HTTP door and the plug board: configuration, router, REST, OAuth endpoints, documents, command line.
+//!
+//! Doors only translate: a handler turns a request into a command, calls one method of `App`, and turns the
+//! answer or the error into a response. It must not know SQL, check a permission or validate a value.
+//!
+//! Start with [`start`], then `router.rs` for what is where, and `routes/tools.rs` for a request's journey.
+
+mod bearer;
+mod body;
+pub mod command;
+mod config;
+mod documents;
+mod error;
+mod import;
+pub mod logging;
+mod oauth_error;
+mod openapi;
+mod request;
+mod router;
+mod routes;
+mod running;
+mod state;
+
+pub use config::{Config, Environment, LogFormat, McpModeName};
+pub use openapi::document as openapi_document;
+pub use picard_app::{AdministratorOutcome, NewAdministrator};
+pub use running::{RunningServer, StartError, create_admin, migrate, start};

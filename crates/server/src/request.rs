@@ -1,0 +1,81 @@
+//! What happens to every request: an id, a log line, a body for problems, safe headers.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use crate::error::Problem;
+
+/// The header that carries a request's id, in and out.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id, writes one log line, and completes the answer.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let id = incoming_id(&request).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let method = request.method().clone();
+    let began = Instant::now();
+    let span = tracing::info_span!("request", request.id = %id);
+    async {
+        let mut response = next.run(request).await;
+        // The route instead of the path: a path can hold what does not belong into a log.
+        let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+        tracing::info!(
+            http.request.method = %method, http.route = route, http.response.status_code = response.status().as_u16(),
+            duration_ms = began.elapsed().as_secs_f64() * 1_000.0, "A request was answered."
+        );
+        complete(&mut response, &id);
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Passes the matched route on to [`observe`], which stands outside of the router.
+pub(crate) async fn remember_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// An id that came with the request, if it is one that can stand in a log line (OPS-03).
+fn incoming_id(request: &Request) -> Option<String> {
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    ((1..=64).contains(&id.len()) && id.chars().all(is_plain)).then(|| id.to_owned())
+}
+
+fn complete(response: &mut Response, id: &str) {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        *response.body_mut() = problem.body(id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// The answer for a path that is nothing.
+pub(crate) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address; /docs shows what there is.")
+}
+
+/// The answer for a method that a path does not take.
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method; /docs shows which it takes.")
+}

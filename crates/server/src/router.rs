@@ -1,0 +1,71 @@
+//! What is where, and through which layers a request goes.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use picard_mcp::McpDoor;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePathLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::Problem;
+use crate::routes::{clients, health, metadata, tokens, tools, user_tokens};
+use crate::state::AppState;
+use crate::{bearer, documents, request};
+
+/// The largest body of a request.
+const MOST_BODY_BYTES: usize = 1 << 20;
+
+/// Operations that need no bearer token. The list may only shrink: a test calls every other operation without one.
+pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::index))
+        .routes(routes!(health::health))
+        .routes(routes!(health::liveness))
+        .routes(routes!(health::readiness))
+        .routes(routes!(metadata::authorization_server))
+        .routes(routes!(metadata::protected_resource))
+        .routes(routes!(metadata::mcp_protected_resource))
+        .routes(routes!(metadata::jwks))
+        .routes(routes!(tokens::token))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(user_tokens::user_token))
+        .routes(routes!(clients::register_client))
+}
+
+/// Operations for the bearer of an access token.
+pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(tools::call_tool))
+}
+
+/// The whole server.
+pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
+    let (open, _) = open_routes().split_for_parts();
+    let (api, _) = api_routes().split_for_parts();
+    let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
+    let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp));
+    let inner = open
+        .merge(api)
+        .merge(documents::routes())
+        .route("/api/health", get(health::health))
+        .with_state(state)
+        .merge(mcp)
+        .fallback(request::not_found)
+        .method_not_allowed_fallback(request::method_not_allowed)
+        .layer(from_fn(request::remember_route))
+        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
+    // A path means the same with and without a slash at its end, so the slash goes before routing begins.
+    let service = ServiceBuilder::new().layer(NormalizePathLayer::trim_trailing_slash()).service(inner);
+    Router::new()
+        .fallback_service(service)
+        .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
+        .layer(from_fn(request::observe))
+}
+
+fn crashed() -> Problem {
+    Problem::from(picard_domain::Error::internal("a handler panicked"))
+}
+

@@ -1,0 +1,64 @@
+//! The documents by which OAuth and MCP clients find their way (RFC 8414, RFC 9728, RFC 7517).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use crate::state::AppState;
+
+const CACHED: [(header::HeaderName, &str); 2] =
+    [(header::CACHE_CONTROL, "public, max-age=300"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+
+/// The authorization server's metadata (RFC 8414): what works, and nothing else (TOK-15).
+#[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "oauth", operation_id = "authorization_server_metadata",
+    responses((status = 200, description = "RFC 8414 metadata")))]
+pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl IntoResponse {
+    let url = state.app.public_url();
+    let methods = ["client_secret_basic", "client_secret_post", "none"];
+    (CACHED, Json(json!({
+        "issuer": url,
+        "token_endpoint": format!("{url}/token"),
+        "revocation_endpoint": format!("{url}/revoke"),
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "scopes_supported": ["memories:read", "memories:write"],
+        "response_types_supported": [],
+        "grant_types_supported": ["refresh_token"],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "service_documentation": format!("{url}/docs"),
+    })))
+}
+
+fn resource(state: &AppState, path: &str) -> Value {
+    let url = state.app.public_url();
+    json!({
+        "resource": format!("{url}{path}"),
+        "authorization_servers": [url],
+        "scopes_supported": ["memories:read", "memories:write"],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Picard",
+        "resource_documentation": format!("{url}/docs"),
+    })
+}
+
+/// The REST API as a protected resource (RFC 9728).
+#[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "oauth", operation_id = "protected_resource_metadata",
+    responses((status = 200, description = "RFC 9728 metadata")))]
+pub(crate) async fn protected_resource(State(state): State<AppState>) -> impl IntoResponse {
+    (CACHED, Json(resource(&state, "")))
+}
+
+/// The MCP endpoint as a protected resource (RFC 9728).
+#[utoipa::path(get, path = "/.well-known/oauth-protected-resource/mcp", tag = "oauth", operation_id = "mcp_protected_resource_metadata",
+    responses((status = 200, description = "RFC 9728 metadata")))]
+pub(crate) async fn mcp_protected_resource(State(state): State<AppState>) -> impl IntoResponse {
+    (CACHED, Json(resource(&state, "/mcp")))
+}
+
+/// The keys that verify access tokens (RFC 7517).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "oauth", operation_id = "jwks", responses((status = 200, description = "JWK set")))]
+pub(crate) async fn jwks(State(state): State<AppState>) -> impl IntoResponse {
+    (CACHED, Json(state.app.jwks()))
+}

@@ -1,0 +1,258 @@
+//! Starting and stopping the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use picard_app::{AdministratorOutcome, App, EmbeddingWorker, NewAdministrator, Settings};
+use picard_crypto::SecretString;
+use picard_domain::{Clock, Error};
+use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
+use picard_mcp::{McpDoor, McpMode, McpSettings};
+use picard_storage::{DatabaseSettings, Store};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::bearer::{Resource, refuse};
+use crate::state::AppState;
+use crate::{Config, McpModeName, openapi, router};
+
+/// How long a start waits for a database that is away.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a stop waits for requests that are under way.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot work; every problem by the variable's name.
+    #[error("the configuration is wrong:\n  {}", .0.join("\n  "))]
+    Config(Vec<String>),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}. Stop the program that uses it, or choose another with SERVER_ADDR")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The local model cannot be loaded.
+    #[error("the local model in {} cannot be loaded: {reason}. Run `picard fetch` to download it again", .folder.display())]
+    Model {
+        /// Where it should be.
+        folder: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database or what is in it.
+    #[error("{message}")]
+    Database {
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+fn database_error(error: &Error) -> StartError {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(" ({cause})"));
+    let message = match error {
+        Error::Unavailable { .. } => format!("the database named by DATABASE_URL does not answer{cause}"),
+        Error::Internal(_) => format!("the database named by DATABASE_URL cannot be used{cause}"),
+        other => other.to_string(),
+    };
+    StartError::Database { message }
+}
+
+/// A server that runs until it is stopped.
+pub struct RunningServer {
+    address: SocketAddr,
+    public_url: String,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    serving: JoinHandle<std::io::Result<()>>,
+    app: App,
+    mcp: McpDoor,
+}
+
+impl std::fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl RunningServer {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address that clients use, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Resolves when the server ends by itself, which it never should.
+    pub async fn wait(&mut self) {
+        let outcome = (&mut self.serving).await;
+        tracing::error!(?outcome, "The server ended by itself.");
+    }
+
+    /// Takes no new requests, finishes those under way, and closes the database's connections.
+    ///
+    /// # Errors
+    /// None today; a stop that takes too long is cut off and logged.
+    pub async fn stop(mut self) -> Result<(), StartError> {
+        self.mcp.stop();
+        self.stop.cancel();
+        if !self.serving.is_finished() && tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await.is_err() {
+            tracing::warn!("Some requests took too long and were cut off.");
+            self.serving.abort();
+        }
+        for task in self.tasks {
+            if tokio::time::timeout(STOP_PATIENCE, task).await.is_err() {
+                tracing::warn!("A background task took too long and was cut off.");
+            }
+        }
+        self.app.close().await;
+        Ok(())
+    }
+}
+
+/// Brings the schema up to date, waiting for a database that is still starting.
+///
+/// # Errors
+/// [`StartError::Database`] when it does not answer in half a minute or a migration fails.
+pub async fn migrate(database_url: &str) -> Result<(), StartError> {
+    let settings = DatabaseSettings { url: SecretString::from(database_url.to_owned()), max_connections: 1 };
+    let began = tokio::time::Instant::now();
+    loop {
+        match Store::migrate(&settings).await {
+            Ok(()) => return Ok(()),
+            Err(error @ Error::Unavailable { .. }) if began.elapsed() < DATABASE_PATIENCE => {
+                tracing::warn!(cause = ?std::error::Error::source(&error).map(ToString::to_string), "Waiting for the database.");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(database_error(&error)),
+        }
+    }
+}
+
+/// The database as the configuration names it.
+pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
+    let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
+    let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: config.database_max_connections };
+    Store::connect(&settings, Arc::new(keys), Clock::system()).map_err(|error| database_error(&error))
+}
+
+/// The provider of embeddings that the configuration names.
+pub(crate) fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, StartError> {
+    let settings = &config.embedding;
+    if let Some(key) = &settings.openai_api_key {
+        let provider = OpenAiCompatible::new(OpenAiSettings {
+            base_url: settings.openai_base_url.clone(),
+            api_key: Some(key.clone()),
+            model: settings.embedding_model.clone(),
+            dimensions: settings.embedding_dimensions.map(|number| number as usize),
+            timeout: Duration::from_secs(10),
+        });
+        return provider.map(|provider| Arc::new(provider) as _).map_err(|error| StartError::Config(vec![error.to_string()]));
+    }
+    let folder = settings.embedding_model_dir.clone().unwrap_or_default();
+    match LocalModel::load(&folder) {
+        Ok(model) => Ok(Arc::new(model)),
+        Err(error) => Err(StartError::Model { folder, reason: error.to_string() }),
+    }
+}
+
+/// Puts the application together from the configuration.
+pub(crate) async fn application(config: &Config, public_url: String) -> Result<App, StartError> {
+    let problems = config.problems();
+    if !problems.is_empty() {
+        return Err(StartError::Config(problems));
+    }
+    let settings = Settings {
+        public_url,
+        refresh_leeway: Duration::from_secs(config.refresh_leeway_seconds),
+        embedding_budget: Duration::from_millis(config.embedding_budget_ms),
+        parallel_hashes: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+    };
+    let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
+    App::start(store(config)?, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
+}
+
+/// Makes an administrator unless there is one of this name.
+///
+/// # Errors
+/// What is wrong with the database, the name, the address or the password.
+pub async fn create_admin(config: &Config, administrator: NewAdministrator) -> Result<AdministratorOutcome, StartError> {
+    migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
+    let app = application(config, config.public_url.clone().unwrap_or_default()).await?;
+    let outcome = app.create_administrator(administrator).await.map_err(|error| database_error(&error));
+    app.close().await;
+    outcome
+}
+
+/// Migrates, listens and serves.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn start(config: Config) -> Result<RunningServer, StartError> {
+    let problems = config.problems();
+    if !problems.is_empty() {
+        return Err(StartError::Config(problems));
+    }
+    let bind_error = |source| StartError::Bind { address: config.server_addr, source };
+    let listener = TcpListener::bind(config.server_addr).await.map_err(bind_error)?;
+    let address = listener.local_addr().map_err(bind_error)?;
+    migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let app = application(&config, public_url.clone()).await?;
+    let mcp = mcp_door(&config, &app);
+    let document = openapi::document(&public_url);
+    let state = AppState { app: app.clone(), openapi: document.to_string().into() };
+    let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone().cancelled_owned();
+    let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
+    let tasks = vec![
+        tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
+        tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
+    ];
+    tracing::info!(address = %address, public_url, "The server is ready.");
+    Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
+}
+
+fn mcp_door(config: &Config, app: &App) -> McpDoor {
+    let settings = McpSettings {
+        mode: match config.mcp_mode {
+            McpModeName::Stateful => McpMode::Stateful,
+            McpModeName::Stateless => McpMode::Stateless,
+        },
+        allowed_hosts: config.allowed_hosts.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+        public_url: app.public_url().to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let public_url = app.public_url().to_owned();
+    let refuse = move |error: &Error| match error {
+        Error::InsufficientScope(scope) => refuse(Error::InsufficientScope(*scope), &public_url, Resource::Mcp, true),
+        _ => refuse(Error::Forbidden, &public_url, Resource::Mcp, true),
+    };
+    McpDoor::new(app.clone(), &settings, Arc::new(refuse))
+}
+
+async fn purge_now_and_then(app: App, stop: CancellationToken) {
+    let mut every = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        if let Err(error) = app.purge_ended().await {
+            tracing::warn!(cause = %error, "Ended tokens could not be deleted; the next round tries again.");
+        }
+    }
+}

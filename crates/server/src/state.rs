@@ -1,0 +1,14 @@
+//! What every handler has.
+
+use std::sync::Arc;
+
+use picard_app::App;
+
+/// The one state of the router; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    /// What one can do.
+    pub(crate) app: App,
+    /// The OpenAPI document, written once.
+    pub(crate) openapi: Arc<str>,
+}

@@ -1,0 +1,237 @@
+//! The test kit: a real server on a free port, its own database, and a provider of embeddings that does as it is told.
+
+pub mod provider;
+
+use std::net::SocketAddr;
+
+use picard_crypto::{ExposeSecret, FernetKey, SecretString};
+use picard_server::{Config, NewAdministrator, RunningServer};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use clap::Parser as _;
+use provider::Provider;
+
+pub const ADMIN: (&str, &str) = ("root", "correct horse battery");
+
+/// A server of its own for one test.
+pub struct TestServer {
+    pub url: String,
+    pub provider: Provider,
+    pub http: reqwest::Client,
+    pub database_url: String,
+    pub client_id: String,
+    pub client_secret: String,
+    key: String,
+    running: RunningServer,
+}
+
+/// Somebody who has connected.
+#[derive(Clone)]
+pub struct Person {
+    pub token: String,
+    pub refresh_token: String,
+    pub user_id: String,
+}
+
+impl TestServer {
+    /// Starts a server on the test's database, with an administrator and a registered web application.
+    pub async fn spawn(pool: &PgPool) -> Self {
+        Self::spawn_with(pool, &[]).await
+    }
+
+    /// The same with further command line arguments.
+    pub async fn spawn_with(pool: &PgPool, arguments: &[&str]) -> Self {
+        let provider = Provider::spawn().await;
+        let key = FernetKey::generate().encode().expose_secret().to_owned();
+        let database_url = database_url(pool);
+        let config = config(&database_url, &key, &provider, arguments);
+        let administrator =
+            NewAdministrator { username: ADMIN.0.into(), email: Some("root@example.org".into()), password: SecretString::from(ADMIN.1) };
+        picard_server::create_admin(&config, administrator).await.expect("an administrator");
+        let running = picard_server::start(config).await.expect("a running server");
+        let url = format!("http://{}", running.address());
+        let mut server = Self {
+            url,
+            provider,
+            http: client(),
+            database_url,
+            client_id: String::new(),
+            client_secret: String::new(),
+            key,
+            running,
+        };
+        let (id, secret) = server.register_client("Test application", true).await;
+        (server.client_id, server.client_secret) = (id, secret);
+        server
+    }
+
+    /// A second server on the same database: another replica behind the same public URL.
+    pub async fn replica(&self) -> Replica {
+        let config = config(&self.database_url, &self.key, &self.provider, &["--public-url", &self.url]);
+        let running = picard_server::start(config).await.expect("a second server");
+        Replica { url: format!("http://{}", running.address()), running }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// Stops it the way a deployment does.
+    pub async fn stop(self) {
+        self.running.stop().await.expect("a clean stop");
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    /// Registers a client as the administrator; the secret is empty for a public one.
+    pub async fn register_client(&self, name: &str, is_confidential: bool) -> (String, String) {
+        let body = json!({
+            "client_name": name, "redirect_uris": ["https://app.example.com/cb"],
+            "scopes": ["memories:read", "memories:write"], "is_confidential": is_confidential,
+        });
+        let response = self
+            .post("/api/admin/clients/register")
+            .basic_auth(ADMIN.0, Some(ADMIN.1))
+            .json(&body)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let answer: Value = response.json().await.expect("JSON");
+        (word(&answer["client_id"]), answer["client_secret"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Asks for a person's tokens with the web application's credentials.
+    pub async fn user_token(&self, more: Value) -> Response {
+        let mut body = json!({ "client_id": self.client_id, "client_secret": self.client_secret });
+        merge(&mut body, more);
+        self.post("/api/user-tokens/user-token").json(&body).send().await.expect("an answer")
+    }
+
+    /// Connects somebody with the right to read and write.
+    pub async fn sign_in(&self, username: &str) -> Person {
+        self.sign_in_with(username, "memories:read memories:write").await
+    }
+
+    /// Connects somebody with these scopes.
+    pub async fn sign_in_with(&self, username: &str, scope: &str) -> Person {
+        let response = self.user_token(json!({ "username": username, "create_if_not_exists": true, "scope": scope })).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let answer: Value = response.json().await.expect("JSON");
+        Person {
+            token: word(&answer["access_token"]),
+            refresh_token: word(&answer["refresh_token"]),
+            user_id: word(&answer["user_id"]),
+        }
+    }
+
+    /// Refreshes with the web application's credentials, at this server or another replica.
+    pub async fn refresh_at(&self, url: &str, refresh_token: &str) -> Response {
+        self.http
+            .post(format!("{url}/token"))
+            .basic_auth(&self.client_id, Some(&self.client_secret))
+            .form(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> Response {
+        self.refresh_at(&self.url, refresh_token).await
+    }
+
+    /// Calls a tool and gives back the whole answer.
+    pub async fn try_call(&self, person: &Person, tool: &str, data: Value) -> (StatusCode, Value) {
+        let request = self.post("/api/tools").bearer_auth(&person.token).json(&json!({ "tool": tool, "data": data }));
+        let response = request.send().await.expect("an answer");
+        let status = response.status();
+        (status, response.json().await.expect("JSON"))
+    }
+
+    /// Calls a tool that has to succeed and gives back its data.
+    pub async fn call(&self, person: &Person, tool: &str, data: Value) -> Value {
+        let (status, mut answer) = self.try_call(person, tool, data).await;
+        assert_eq!(status, StatusCode::OK, "{tool}: {answer}");
+        assert_eq!(answer["tool"], tool);
+        answer["data"].take()
+    }
+
+    /// Calls a tool that has to fail and gives back status and code.
+    pub async fn fail(&self, person: &Person, tool: &str, data: Value) -> (u16, String) {
+        let (status, answer) = self.try_call(person, tool, data).await;
+        assert!(!status.is_success(), "{tool} should have failed: {answer}");
+        (status.as_u16(), word(&answer["code"]))
+    }
+
+    /// Stores a text and gives back the memory's id.
+    pub async fn remember(&self, person: &Person, text: &str) -> String {
+        word(&self.call(person, "submit_memory", json!({ "text": text })).await["id"])
+    }
+
+    /// Stores a text that everybody may see.
+    pub async fn publish(&self, person: &Person, text: &str) -> String {
+        word(&self.call(person, "submit_memory", json!({ "text": text, "permission": "public" })).await["id"])
+    }
+}
+
+/// Another server process on the same database.
+pub struct Replica {
+    pub url: String,
+    running: RunningServer,
+}
+
+impl Replica {
+    pub async fn stop(self) {
+        self.running.stop().await.expect("a clean stop");
+    }
+}
+
+pub fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text instead of {value}")).to_owned()
+}
+
+pub fn merge(into: &mut Value, more: Value) {
+    let (Value::Object(into), Value::Object(more)) = (into, more) else { panic!("two objects") };
+    into.extend(more);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' one HTTP client")]
+pub fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(30))
+        .build()
+        .expect("a client")
+}
+
+fn config(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> Config {
+    let base_url = provider.base_url();
+    let mut arguments = vec![
+        "picard-server", "--database-url", database_url, "--server-addr", "127.0.0.1:0", "--encryption-keys", key,
+        "--database-max-connections", "8", "--openai-api-key", "test-key", "--openai-base-url", &base_url,
+        "--embedding-model", "test-embedding", "--embedding-dimensions", "64", "--embedding-budget-ms", "2000",
+    ];
+    arguments.extend(more);
+    Config::try_parse_from(arguments).expect("a configuration")
+}
+
+/// The test's database as a URL: that of the cluster with another name at its end.
+#[expect(clippy::disallowed_methods, reason = "sqlx::test reads the same variable")]
+fn database_url(pool: &PgPool) -> String {
+    let cluster = std::env::var("DATABASE_URL").expect("DATABASE_URL names the cluster for tests");
+    let mut url = url::Url::parse(&cluster).expect("a URL");
+    url.set_path(pool.connect_options().get_database().expect("a database"));
+    url.into()
+}

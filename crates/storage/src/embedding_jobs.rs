@@ -1,0 +1,153 @@
+//! Embeddings that are still to be made, shared out among all replicas.
+
+use std::time::Duration;
+
+use picard_crypto::{TextBinding, open_text};
+use picard_domain::{Error, MemoryId, Vector};
+use pgvector::HalfVector;
+use uuid::Uuid;
+
+use crate::Store;
+use crate::error::storage_error;
+
+/// A text that waits for its embedding.
+pub struct PendingText {
+    /// The memory.
+    pub memory_id: MemoryId,
+    /// The version of the text, so that the embedding of a replaced text is not stored.
+    pub text_version: i64,
+    /// The text.
+    pub text: String,
+    /// How often it has been tried, this time included.
+    pub attempts: i32,
+}
+
+struct PendingRow {
+    id: Uuid,
+    user_id: Uuid,
+    text_version: i64,
+    ciphertext: String,
+    data_key: String,
+    attempts: i32,
+}
+
+impl Store {
+    /// Takes up to `limit` jobs that nobody else works on and holds them for `lease`.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn claim_embedding_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<PendingText>, Error> {
+        let rows = sqlx::query_as!(
+            PendingRow,
+            "WITH claimed AS (
+                 UPDATE embedding_jobs SET run_after = now() + make_interval(secs => $2), attempts = attempts + 1
+                 WHERE memory_id IN (
+                     SELECT memory_id FROM embedding_jobs WHERE failed_at IS NULL AND run_after <= now()
+                     ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING memory_id, attempts
+             )
+             SELECT m.id, m.user_id, m.text_version, m.ciphertext, u.data_key, c.attempts
+             FROM claimed c JOIN memories m ON m.id = c.memory_id JOIN users u ON u.id = m.user_id",
+            limit,
+            lease.as_secs_f64(),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let mut texts = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.open_pending(&row) {
+                Ok(text) => texts.push(text),
+                Err(error) => {
+                    tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding.");
+                    self.fail_embedding(MemoryId(row.id), row.text_version, &error.to_string()).await?;
+                }
+            }
+        }
+        Ok(texts)
+    }
+
+    fn open_pending(&self, row: &PendingRow) -> Result<PendingText, Error> {
+        let key = self.open_data_key(row.user_id, &row.data_key)?;
+        let binding =
+            TextBinding { memory_id: *row.id.as_bytes(), owner_id: *row.user_id.as_bytes(), version: row.text_version };
+        let text = open_text(&key, &binding, &row.ciphertext).map_err(Error::internal)?;
+        Ok(PendingText { memory_id: MemoryId(row.id), text_version: row.text_version, text, attempts: row.attempts })
+    }
+
+    /// Stores a text's embedding, one vector a window, and ends its job; `false` when the text has been replaced
+    /// or deleted meanwhile. Storing it twice does no harm.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn finish_embedding(&self, id: MemoryId, text_version: i64, model: &str, windows: &[Vector]) -> Result<bool, Error> {
+        let vectors: Vec<HalfVector> = windows.iter().map(|vector| HalfVector::from_f32_slice(vector.as_slice())).collect();
+        let count = sqlx::query_scalar!(
+            r#"WITH m AS MATERIALIZED (
+                 SELECT id, user_id FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE
+             ), done AS (
+                 DELETE FROM embedding_jobs WHERE memory_id IN (SELECT id FROM m)
+             ), new AS (
+                 INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding)
+                 SELECT m.id, m.user_id, $3, w.position - 1, w.embedding FROM m, unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)
+                 ON CONFLICT (memory_id, model, position) DO UPDATE SET embedding = EXCLUDED.embedding
+             )
+             SELECT count(*) AS "count!" FROM m"#,
+            id.0,
+            text_version,
+            model,
+            &vectors as &[HalfVector],
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        Ok(count == 1)
+    }
+
+    /// Puts jobs back, to be tried again after a pause.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn postpone_embeddings(&self, ids: &[MemoryId], pause: Duration, reason: &str) -> Result<(), Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        sqlx::query!(
+            "UPDATE embedding_jobs SET run_after = now() + make_interval(secs => $2), last_error = $3 WHERE memory_id = ANY ($1)",
+            &ids,
+            pause.as_secs_f64(),
+            reason,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(storage_error)
+    }
+
+    /// Gives up on a text that cannot be embedded; the memory stays and is found by everything but its meaning.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn fail_embedding(&self, id: MemoryId, text_version: i64, reason: &str) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE embedding_jobs SET failed_at = now(), last_error = $3
+             WHERE memory_id = (SELECT id FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE)",
+            id.0,
+            text_version,
+            reason,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(storage_error)
+    }
+
+    /// How many texts wait for their embedding.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn embedding_backlog(&self) -> Result<i64, Error> {
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM embedding_jobs WHERE failed_at IS NULL"#)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(storage_error)
+    }
+}

@@ -1,0 +1,20 @@
+//! The server's only SQL. Text is encrypted on the way in and decrypted on the way out; the filter that
+//! decides what a reader may see is part of every statement that reads memories ([`memories`]).
+//!
+//! It must not know who is allowed what: it is told the [`picard_domain::Reach`]. One function is one
+//! statement or one transaction, and no transaction waits for a network call.
+//!
+//! Start with [`Store`], then `memories/read.rs`.
+
+pub mod accounts;
+pub mod clients;
+pub mod embedding_jobs;
+mod error;
+pub mod grants;
+pub mod memories;
+pub mod sign_ins;
+pub mod signing_keys;
+mod store;
+
+pub use error::storage_error;
+pub use store::{DatabaseSettings, MIGRATOR, Store};

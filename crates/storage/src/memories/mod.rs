@@ -1,0 +1,160 @@
+//! Memories: how a row becomes a memory, and the one place that decides which rows a read may touch.
+
+mod read;
+mod search;
+mod write;
+
+pub use read::PageRequest;
+pub use search::{Found, VectorQuery};
+pub use write::{MemoryChange, NewMemory};
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use picard_crypto::{DataKey, TextBinding, open_text};
+use picard_domain::commands::MemoryFilter;
+use picard_domain::memory::{Category, EmbeddingStatus, SharedWith};
+use picard_domain::page::ExpirationStatus;
+use picard_domain::{Error, Memory, MemoryId, Permission, Reach, Timestamp, UserId};
+use sqlx::{FromRow, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use crate::Store;
+
+type Query = QueryBuilder<Postgres>;
+
+/// What every statement selects that gives memories back; `m` is the memory and `u` its owner.
+const COLUMNS: &str = "m.id, m.user_id, m.ciphertext, m.permission, m.tags, m.category, m.expiration_date, \
+    coalesce(m.expiration_date <= now(), false) AS is_expired, m.version, m.text_version, m.created_at, m.updated_at, u.data_key, \
+    (SELECT CASE WHEN j.failed_at IS NULL THEN 'pending' ELSE 'failed' END FROM embedding_jobs j WHERE j.memory_id = m.id) \
+    AS embedding_status";
+
+#[derive(FromRow)]
+struct MemoryRow {
+    id: Uuid,
+    user_id: Uuid,
+    ciphertext: String,
+    permission: String,
+    tags: Vec<String>,
+    category: Option<String>,
+    expiration_date: Option<time::OffsetDateTime>,
+    is_expired: bool,
+    version: i64,
+    text_version: i64,
+    created_at: time::OffsetDateTime,
+    updated_at: time::OffsetDateTime,
+    data_key: String,
+    /// NULL: there is no job, so the embedding is there.
+    embedding_status: Option<String>,
+}
+
+/// What is bound into the ciphertext of a memory's text, so that a swapped row is noticed (ENC-05).
+fn binding(id: Uuid, owner: Uuid, text_version: i64) -> TextBinding {
+    TextBinding { memory_id: *id.as_bytes(), owner_id: *owner.as_bytes(), version: text_version }
+}
+
+/// Decrypts rows; a page of memories mostly has one owner, whose key is opened once.
+struct Decryptor<'a> {
+    store: &'a Store,
+    keys: HashMap<Uuid, Arc<DataKey>>,
+}
+
+impl<'a> Decryptor<'a> {
+    fn new(store: &'a Store) -> Self {
+        Self { store, keys: HashMap::new() }
+    }
+
+    fn open(&mut self, row: MemoryRow, reader: UserId) -> Result<Memory, Error> {
+        let key = match self.keys.get(&row.user_id) {
+            Some(key) => Arc::clone(key),
+            None => {
+                let key = self.store.open_data_key(row.user_id, &row.data_key)?;
+                self.keys.insert(row.user_id, Arc::clone(&key));
+                key
+            }
+        };
+        let text = open_text(&key, &binding(row.id, row.user_id, row.text_version), &row.ciphertext).map_err(Error::internal)?;
+        Ok(memory(row, text, reader))
+    }
+
+    /// Opens a row of a list. One that cannot be read is logged and left out, so that the others still come (ENC-04).
+    fn open_listed(&mut self, row: MemoryRow, reader: UserId) -> Option<Memory> {
+        let id = row.id;
+        self.open(row, reader)
+            .inspect_err(|error| {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(memory.id = %id, cause, "A memory cannot be decrypted and was left out of a list.");
+            })
+            .ok()
+    }
+}
+
+fn memory(row: MemoryRow, text: String, reader: UserId) -> Memory {
+    Memory {
+        id: MemoryId(row.id),
+        user_id: UserId(row.user_id),
+        text,
+        permission: Permission::from_word(&row.permission).unwrap_or_default(),
+        tags: row.tags,
+        category: row.category,
+        shared_with: (row.user_id == reader.0).then(SharedWith::default),
+        expiration_date: row.expiration_date.map(Timestamp::from),
+        is_expired: row.is_expired,
+        version: row.version,
+        embedding_status: row.embedding_status.map_or(EmbeddingStatus::Ready, |word| EmbeddingStatus::from_word(&word)),
+        created_at: row.created_at.into(),
+        updated_at: row.updated_at.into(),
+    }
+}
+
+/// The one place where a reach becomes SQL: rows of `m` that the reader may not see do not exist for the statement.
+fn push_reach(query: &mut Query, reach: Reach) {
+    const PUBLIC: &str = "(m.permission = 'public' AND (m.expiration_date IS NULL OR m.expiration_date > now()))";
+    match reach {
+        Reach::Own(reader) => {
+            query.push("m.user_id = ").push_bind(reader.0);
+        }
+        // One's own public memories are found here too, expired ones if the filter asks for them.
+        Reach::Public { reader } => {
+            query.push("(m.permission = 'public' AND (m.expiration_date IS NULL OR m.expiration_date > now() OR m.user_id = ");
+            query.push_bind(reader.0).push("))");
+        }
+        Reach::VisibleOf { reader, owner } if reader == owner => {
+            query.push("m.user_id = ").push_bind(owner.0);
+        }
+        Reach::VisibleOf { owner, .. } => {
+            query.push("m.user_id = ").push_bind(owner.0).push(" AND ").push(PUBLIC);
+        }
+        Reach::Visible { reader } => {
+            query.push("(m.user_id = ").push_bind(reader.0).push(" OR ").push(PUBLIC).push(")");
+        }
+    }
+}
+
+/// Narrows what is within reach by what was asked for.
+fn push_filter(query: &mut Query, filter: &MemoryFilter) {
+    if let Some(permission) = filter.permission {
+        query.push(" AND m.permission = ").push_bind(permission.as_str());
+    }
+    match filter.expiration_status {
+        ExpirationStatus::Active => {
+            query.push(" AND (m.expiration_date IS NULL OR m.expiration_date > now())");
+        }
+        ExpirationStatus::Expired => {
+            query.push(" AND m.expiration_date <= now()");
+        }
+        ExpirationStatus::All => {}
+    }
+    if !filter.tags.is_empty() {
+        query.push(" AND m.tags @> ").push_bind(filter.tags.to_words());
+    }
+    if let Some(category) = &filter.category {
+        query.push(" AND m.category = ").push_bind(Category::as_str(category).to_owned());
+    }
+    if let Some(moment) = filter.created_after {
+        query.push(" AND m.created_at >= ").push_bind(moment.as_offset_date_time());
+    }
+    if let Some(moment) = filter.created_before {
+        query.push(" AND m.created_at < ").push_bind(moment.as_offset_date_time());
+    }
+}

@@ -1,0 +1,95 @@
+//! One memory, and lists of them.
+
+use picard_domain::commands::MemoryFilter;
+use picard_domain::page::{Order, Position, Sort};
+use picard_domain::{Error, Memory, MemoryId, Reach, UserId};
+
+use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
+use crate::Store;
+use crate::error::storage_error;
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest {
+    /// What the list sorts by.
+    pub sort: Sort,
+    /// In which direction.
+    pub order: Order,
+    /// The place after which the page begins.
+    pub after: Option<Position>,
+    /// How many rows at most.
+    pub limit: u32,
+}
+
+impl Store {
+    /// Reads one memory; `None` when it is out of reach or does not exist.
+    ///
+    /// # Errors
+    /// As every statement, and [`Error::Internal`] when its text cannot be decrypted.
+    pub async fn memory(&self, reach: Reach, id: MemoryId) -> Result<Option<Memory>, Error> {
+        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = "));
+        query.push_bind(id.0).push(" AND ");
+        push_reach(&mut query, reach);
+        let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
+        row.map(|row| Decryptor::new(self).open(row, reach.reader())).transpose()
+    }
+
+    /// The owner of a memory that is within reach.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn memory_owner(&self, reach: Reach, id: MemoryId) -> Result<Option<UserId>, Error> {
+        let mut query = Query::new("SELECT m.user_id FROM memories m WHERE m.id = ");
+        query.push_bind(id.0).push(" AND ");
+        push_reach(&mut query, reach);
+        let owner = query.build_query_scalar().fetch_optional(&self.pool).await.map_err(storage_error)?;
+        Ok(owner.map(UserId))
+    }
+
+    /// Reads one page of a list, one row more than the limit when there are further pages.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn memories(&self, reach: Reach, filter: &MemoryFilter, page: PageRequest) -> Result<Vec<Memory>, Error> {
+        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE "));
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        push_page(&mut query, page);
+        let rows: Vec<MemoryRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let mut decryptor = Decryptor::new(self);
+        Ok(rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect())
+    }
+
+    /// Counts a list.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn count_memories(&self, reach: Reach, filter: &MemoryFilter) -> Result<i64, Error> {
+        let mut query = Query::new("SELECT count(*) FROM memories m WHERE ");
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)
+    }
+}
+
+/// Appends keyset paging: the rows after a place, in an order in which no two rows are equal.
+fn push_page(query: &mut Query, page: PageRequest) {
+    // Memories that never expire come last in either direction.
+    let never = if page.order == Order::Asc { "infinity" } else { "-infinity" };
+    let key = match page.sort {
+        Sort::CreatedAt => "m.created_at".to_owned(),
+        Sort::UpdatedAt => "m.updated_at".to_owned(),
+        Sort::ExpirationDate => format!("coalesce(m.expiration_date, '{never}')"),
+    };
+    let (comparison, direction) = if page.order == Order::Asc { (">", "ASC") } else { ("<", "DESC") };
+    if let Some(position) = page.after {
+        query.push(format_args!(" AND ({key}, m.id) {comparison} ("));
+        match position.moment {
+            Some(moment) => query.push_bind(moment.as_offset_date_time()),
+            None => query.push(format_args!("'{never}'::timestamptz")),
+        };
+        query.push(", ").push_bind(position.id.0).push(")");
+    }
+    query.push(format_args!(" ORDER BY {key} {direction}, m.id {direction} LIMIT "));
+    query.push_bind(i64::from(page.limit) + 1);
+}

@@ -1,0 +1,101 @@
+//! The pool, and what every statement needs besides.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use picard_crypto::{ExposeSecret, KeyRing, SecretString};
+use picard_domain::{Clock, Error};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
+
+use crate::error::storage_error;
+
+/// The server's schema, version by version.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/server");
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// A `postgres://` URL.
+    pub url: SecretString,
+    /// The most connections that this process opens.
+    pub max_connections: u32,
+}
+
+/// The server's database together with the keys that open it; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) clock: Clock,
+}
+
+impl Store {
+    /// Uses an existing pool.
+    #[must_use]
+    pub fn new(pool: PgPool, keys: Arc<KeyRing>, clock: Clock) -> Self {
+        Self { pool, keys, clock }
+    }
+
+    /// Makes a pool that connects when it is first used.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the URL is none.
+    pub fn connect(settings: &DatabaseSettings, keys: Arc<KeyRing>, clock: Clock) -> Result<Self, Error> {
+        let options = connect_options(settings)?.options([
+            ("statement_timeout", "10s"),
+            ("lock_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(Duration::from_secs(3))
+            .idle_timeout(Duration::from_secs(300))
+            .test_before_acquire(false)
+            // Asking a connection that was used a moment ago whether it is alive costs a round trip for nothing.
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > Duration::from_secs(1) { connection.ping().await.map(|()| true) } else { Ok(true) }
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool, keys, clock })
+    }
+
+    /// Brings the schema up to date. Several processes may do this at once: one works, the others wait.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be reached, [`Error::Internal`] when a migration fails.
+    pub async fn migrate(settings: &DatabaseSettings) -> Result<(), Error> {
+        let mut connection = connect_options(settings)?.connect().await.map_err(storage_error)?;
+        let outcome = MIGRATOR.run(&mut connection).await.map_err(Error::internal);
+        connection.close().await.map_err(storage_error)?;
+        outcome
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query_scalar!("SELECT 1").fetch_one(&self.pool).await.map_err(storage_error).map(|_| ())
+    }
+
+    /// Waits until every connection has come back and closes them.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.unix_seconds()
+    }
+}
+
+fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(settings.url.expose_secret())
+        .map_err(|_| Error::invalid("DATABASE_URL", "must be a postgres:// URL"))?;
+    Ok(options.application_name("picard-server").disable_statement_logging())
+}
+
