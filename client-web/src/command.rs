@@ -154,18 +154,18 @@ async fn register(
         web_public_url: config.expected_public_url()?,
         env_file: env_file.clone(),
     };
-    match (register_client(request).await?, env_file) {
+    report(&register_client(request).await?, env_file.as_ref());
+    Ok(())
+}
+
+fn report(registration: &Registration, env_file: Option<&PathBuf>) {
+    match (registration, env_file.map(|path| path.display())) {
         (Registration::AlreadyThere { client_id }, Some(path)) => {
-            println!(
-                "{} has the credentials of client {client_id}; nothing was registered",
-                path.display()
-            );
+            println!("{path} has the credentials of client {client_id}; nothing was registered");
         }
+        (Registration::AlreadyThere { client_id }, None) => println!("CLIENT_ID={client_id}"),
         (Registration::Created { client_id, .. }, Some(path)) => {
-            println!(
-                "Registered client {client_id}; CLIENT_ID and CLIENT_SECRET are in {}",
-                path.display()
-            );
+            println!("Registered client {client_id}; CLIENT_ID and CLIENT_SECRET are in {path}");
         }
         (
             Registration::Created {
@@ -179,9 +179,7 @@ async fn register(
                 client_secret.expose_secret()
             );
         }
-        (Registration::AlreadyThere { client_id }, None) => println!("CLIENT_ID={client_id}"),
     }
-    Ok(())
 }
 
 fn ask_for_password() -> anyhow::Result<String> {

@@ -1,5 +1,7 @@
 //! Tokens: minted for a person of this application, refreshed, revoked.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use picard_crypto::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -8,6 +10,9 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Outage};
 use super::{ClientCredentials, ServerClient};
+
+/// Two calls of this length fit into the time for which one replica has the right to refresh.
+const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// Tokens for one person, as the server hands them out.
 #[derive(Debug, Deserialize)]

@@ -7,7 +7,7 @@ use picard_crypto::{ExposeSecret, SecretString};
 use picard_web::{RegisterClient, RegisterError, Registration, register_client};
 use sqlx::PgPool;
 
-use crate::kit::{CLIENT_ID, CLIENT_SECRET, FakeServer, House, KEY};
+use crate::kit::{Browser, CLIENT_ID, CLIENT_SECRET, FakeServer, House, KEY};
 
 fn request(server_url: &str, password: &str, env_file: Option<&std::path::Path>) -> RegisterClient {
     RegisterClient {
@@ -98,38 +98,43 @@ async fn the_env_file_is_read_where_nothing_else_says_otherwise(pool: PgPool) {
     assert_eq!(tables, 0);
 }
 
-#[sqlx::test(migrator = "picard_web::MIGRATOR")]
-async fn the_log_has_neither_tokens_nor_addresses_nor_texts(pool: PgPool) {
+/// Starts the program itself on the house's database, logging everything it can into a file.
+async fn talkative_program(house: &House, log: &std::path::Path) -> (tokio::process::Child, Browser) {
     use sqlx::ConnectOptions;
-    let house = House::open(pool).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let log = fs::File::create(folder.path().join("log")).expect("a file");
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a port")
-        .port();
-    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_picard-web"))
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("an address").to_string();
+    drop(socket);
+    let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_picard-web"))
         .env_clear()
         .envs([
             (
                 "WEB_DATABASE_URL",
-                house.pool.connect_options().to_url_lossy().to_string(),
+                house.pool.connect_options().to_url_lossy().as_str(),
             ),
-            ("WEB_ENCRYPTION_KEYS", KEY.to_owned()),
-            ("SERVER_URL", house.server.url().to_owned()),
-            ("CLIENT_ID", CLIENT_ID.to_owned()),
-            ("CLIENT_SECRET", CLIENT_SECRET.to_owned()),
-            ("WEB_ADDR", format!("127.0.0.1:{port}")),
-            ("RUST_LOG", "trace".to_owned()),
+            ("WEB_ENCRYPTION_KEYS", KEY),
+            ("SERVER_URL", house.server.url()),
+            ("CLIENT_ID", CLIENT_ID),
+            ("CLIENT_SECRET", CLIENT_SECRET),
+            ("WEB_ADDR", &address),
+            ("RUST_LOG", "trace"),
         ])
-        .stdout(log)
+        .stdout(fs::File::create(log).expect("a file"))
         .kill_on_drop(true)
         .spawn()
         .expect("it runs");
-    let browser = crate::kit::Browser::at_address(&format!("127.0.0.1:{port}"));
+    let browser = Browser::at_address(&address);
     while !browser.answers().await {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    (program, browser)
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn the_log_has_neither_tokens_nor_addresses_nor_texts(pool: PgPool) {
+    let house = House::open(pool).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let (mut program, browser) = talkative_program(&house, &path).await;
 
     browser.get("/register").await;
     let fields = [
@@ -140,33 +145,21 @@ async fn the_log_has_neither_tokens_nor_addresses_nor_texts(pool: PgPool) {
     browser.post("/register", &fields).await;
     browser.get("/connect").await;
     browser.post("/connect", &[]).await;
-    let page = browser
-        .post(
-            "/memories/new",
-            &[("text", "canary text"), ("permission", "private")],
-        )
-        .await;
+    let page = browser.write("canary text").await;
     browser.get("/search?q=canary+query").await;
     browser.post("/connections/disconnect", &[]).await;
     program.kill().await.expect("it ends");
 
-    let log = fs::read_to_string(folder.path().join("log")).expect("a log");
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("every line is JSON"))
-        .collect();
-    assert!(
-        lines
-            .iter()
-            .any(|line| line["span"]["request_id"] == page.header("x-request-id") && line["status"] == 303)
-    );
-    let tokens = house.server.memo().issued.clone();
-    let cookies = browser.cookies();
-    let secrets = ["canary", CLIENT_SECRET, KEY]
-        .into_iter()
-        .chain(tokens.iter().map(String::as_str));
-    for secret in secrets.chain(cookies.values().map(String::as_str)) {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "{secret}");
+    let log = fs::read_to_string(path).expect("a log");
+    let is_ours = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("every line is JSON");
+        line["span"]["request_id"] == page.header("x-request-id") && line["status"] == 303
+    };
+    assert!(log.lines().any(is_ours), "the request is found by its id");
+    let mut secrets: Vec<String> = ["canary", CLIENT_SECRET, KEY].map(str::to_owned).into();
+    secrets.extend(house.server.memo().issued.clone());
+    secrets.extend(browser.cookies().into_values());
+    for secret in secrets {
+        assert_eq!(log.lines().find(|line| line.contains(&secret)), None, "{secret}");
     }
 }

@@ -114,6 +114,28 @@ fn assert_harmless(html: &str, source: &str) {
     }
 }
 
+/// The part of a memory's page that shows its text.
+fn text_card(page: &str) -> &str {
+    let (_, rest) = page
+        .split_once(r#"<div class="card memory-text">"#)
+        .expect("the text");
+    let (text, _) = rest.split_once(r#"<ul class="facts">"#).expect("its end");
+    text.trim_end()
+        .strip_suffix("</div>")
+        .expect("the end of the card")
+}
+
+fn is_unsafe(tag: &Tag) -> bool {
+    let names = [
+        "script", "img", "iframe", "object", "embed", "base", "style", "math", "animate", "i",
+    ];
+    names.contains(&&*tag.name)
+        || tag
+            .attrs
+            .iter()
+            .any(|attribute| attribute.name.local.starts_with("on"))
+}
+
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn no_text_becomes_an_unsafe_node_web_01(pool: PgPool) {
     let house = House::open(pool).await;
@@ -131,32 +153,12 @@ async fn no_text_becomes_an_unsafe_node_web_01(pool: PgPool) {
         let path = created.location().split('?').next().expect("a path").to_owned();
 
         let page = browser.get(&path).await;
-        let (_, rest) = page
-            .body
-            .split_once(r#"<div class="card memory-text">"#)
-            .expect("the text");
-        let (text, _) = rest.split_once("<ul class=\"facts\">").expect("its end");
-        assert_harmless(
-            text.trim_end()
-                .strip_suffix("</div>")
-                .expect("the end of the card"),
-            source,
-        );
-
+        assert_harmless(text_card(&page.body), source);
         let list = browser.get("/memories").await;
         let edit = browser.get(&format!("{path}/edit")).await;
         let search = browser.get("/search?q=%3C").await;
         for page in [page, list, edit, search] {
-            let unsafe_tags = tags(&page.body).into_iter().filter(|tag| {
-                [
-                    "script", "img", "iframe", "object", "embed", "base", "style", "math", "animate", "i",
-                ]
-                .contains(&&*tag.name)
-                    || tag
-                        .attrs
-                        .iter()
-                        .any(|attribute| attribute.name.local.starts_with("on"))
-            });
+            let unsafe_tags = tags(&page.body).into_iter().filter(is_unsafe);
             assert_eq!(unsafe_tags.count(), 0, "{source}: {}", page.body);
         }
     }

@@ -190,14 +190,10 @@ async fn a_refused_form_comes_back_with_everything_and_the_reason_next_to_the_fi
 
     let page = browser.post("/memories/new", &fields("", "tomorrow")).await;
     assert!(page.contains(r#"id="expires-error""#) && page.contains(r#"value="tomorrow""#));
-    let page = browser
-        .post("/memories/new", &[("text", " \n "), ("permission", "private")])
-        .await;
+    let page = browser.write(" \n ").await;
     assert!(page.contains(r#"id="text-error""#));
     let long = "ä".repeat(32_769);
-    let page = browser
-        .post("/memories/new", &[("text", &long), ("permission", "private")])
-        .await;
+    let page = browser.write(&long).await;
     assert!(page.contains("this one has 32769") && page.text_area().chars().count() == 32_769);
     assert_eq!(house.server.memo().memories.len(), 0);
 }

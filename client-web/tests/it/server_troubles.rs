@@ -26,12 +26,7 @@ async fn whatever_the_server_answers_nothing_that_was_typed_is_lost_web_12(pool:
     for (trouble, status, words) in cases {
         house.server.trouble("/api/tools", trouble);
         let before = house.server.memo().tool_calls;
-        let page = browser
-            .post(
-                "/memories/new",
-                &[("text", "a long thought"), ("permission", "private")],
-            )
-            .await;
+        let page = browser.write("a long thought").await;
 
         assert_eq!(page.status.as_u16(), status, "{words}");
         assert_eq!(page.text_area(), "a long thought");
@@ -41,12 +36,7 @@ async fn whatever_the_server_answers_nothing_that_was_typed_is_lost_web_12(pool:
     }
 
     house.server.no_more_trouble();
-    let saved = browser
-        .post(
-            "/memories/new",
-            &[("text", "a long thought"), ("permission", "private")],
-        )
-        .await;
+    let saved = browser.write("a long thought").await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "the session is intact");
 }
 
@@ -81,12 +71,7 @@ async fn a_form_sent_after_disconnecting_keeps_its_text(pool: PgPool) {
     let browser = house.connected("ada").await;
     browser.post("/connections/disconnect", &[]).await;
 
-    let page = browser
-        .post(
-            "/memories/new",
-            &[("text", "a long thought"), ("permission", "private")],
-        )
-        .await;
+    let page = browser.write("a long thought").await;
 
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert_eq!(page.text_area(), "a long thought");

@@ -54,6 +54,8 @@ fn incoming_id(request: &Request) -> Option<String> {
 fn complete(response: &mut Response, id: &str) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         *response.body_mut() = problem.body(id);
+        // It was counted while the body was still empty.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id) {

@@ -115,6 +115,12 @@ impl Browser {
         self.post_raw(path, &all, &[]).await
     }
 
+    /// Writes a private memory.
+    pub(crate) async fn write(&self, text: &str) -> Page {
+        self.post("/memories/new", &[("text", text), ("permission", "private")])
+            .await
+    }
+
     /// Sends exactly these fields and headers.
     pub(crate) async fn post_raw(
         &self,
