@@ -64,7 +64,7 @@ pub struct Config {
         long,
         env = "RUST_LOG",
         global = true,
-        default_value = "info,tower_sessions=error,tower_sessions_core=off"
+        default_value = "info,tower_sessions=error,tower_sessions_core=off,sqlx::postgres::notice=warn"
     )]
     pub rust_log: String,
 }

@@ -1,6 +1,8 @@
 //! Memory text on a page: Markdown, rendered and then sanitised. The text is hostile until both are done
 //! (WEB-01, WEB-02): it may come from anybody who made a memory public.
 
+use std::collections::HashSet;
+
 use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
@@ -88,6 +90,7 @@ fn sanitizer() -> Builder<'static> {
     builder
         .tags(tags.into())
         .tag_attributes([("a", ["href"].into()), ("ol", ["start"].into())].into())
+        .generic_attributes(HashSet::new())
         .url_schemes(["http", "https", "mailto"].into())
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer nofollow"))

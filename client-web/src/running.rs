@@ -11,7 +11,7 @@ use picard_crypto::{PasswordHasher, SecretString};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigProblems, Settings};
@@ -52,12 +52,12 @@ pub enum StartError {
     StoppedEarly,
 }
 
-/// An application that serves requests until it is stopped.
+/// An application that serves requests until it is stopped or dropped; only `stop` waits for the end.
 #[derive(Debug)]
 pub struct RunningWeb {
     address: SocketAddr,
     public_url: String,
-    stop: CancellationToken,
+    stop: DropGuard,
     serving: JoinHandle<()>,
     tasks: TaskTracker,
     pool: PgPool,
@@ -96,7 +96,7 @@ pub async fn start(config: Config) -> Result<RunningWeb, StartError> {
     Ok(RunningWeb {
         address,
         public_url,
-        stop,
+        stop: stop.drop_guard(),
         serving,
         tasks,
         pool,
@@ -168,7 +168,7 @@ impl RunningWeb {
 
     /// Accepts no more requests, finishes those under way and closes the database.
     pub async fn stop(mut self) -> Result<(), StartError> {
-        self.stop.cancel();
+        self.stop.disarm().cancel();
         self.tasks.close();
         let serving = &mut self.serving;
         let finished = tokio::time::timeout(GRACE, async {

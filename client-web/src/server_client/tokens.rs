@@ -84,13 +84,12 @@ impl ServerClient {
         if let Some(email) = request.email {
             body["email"] = email.into();
         }
-        let answer = Answer::to(
-            self.http
-                .post(self.url("/api/user-tokens/user-token"))
-                .json(&body),
-        )
-        .await?;
-        grant(&answer)
+        let request = self
+            .http
+            .post(self.url("/api/user-tokens/user-token"))
+            .timeout(LONGEST_CALL)
+            .json(&body);
+        grant(&Answer::to(request).await?)
     }
 
     /// Trades a refresh token for new tokens.
@@ -106,6 +105,7 @@ impl ServerClient {
         let request = self
             .http
             .post(self.url("/token"))
+            .timeout(LONGEST_CALL)
             .basic_auth(client.id(), Some(client.secret()))
             .form(&form);
         grant(&Answer::to(request).await?)
@@ -124,6 +124,7 @@ impl ServerClient {
         let request = self
             .http
             .post(self.url("/revoke"))
+            .timeout(LONGEST_CALL)
             .basic_auth(client.id(), Some(client.secret()))
             .form(&form);
         let answer = Answer::to(request).await?;

@@ -8,6 +8,7 @@ use picard_auth::OAuthError;
 use serde::de::DeserializeOwned;
 
 use crate::error::Problem;
+use crate::oauth_error::OAuthProblem;
 
 /// A JSON body that has been read into a command.
 pub(crate) struct StrictJson<T>(pub(crate) T);
@@ -89,12 +90,12 @@ pub(crate) struct OAuthBody {
 
 impl OAuthBody {
     /// Reads a request; `takes_json` is for the endpoint that is not an RFC's.
-    pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S, takes_json: bool) -> Result<Self, Problem> {
+    pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S, takes_json: bool) -> Result<Self, OAuthProblem> {
         let headers = request.headers().clone();
         let is_json_body = takes_json && is_plain(&headers, is_json);
         if !is_json_body && !is_plain(&headers, is_form) {
             let wanted = if takes_json { "application/json or application/x-www-form-urlencoded" } else { "application/x-www-form-urlencoded" };
-            return Err(unsupported(wanted));
+            return Err(unsupported(wanted).into());
         }
         let bytes = read(request, state).await?;
         let parameters = if is_json_body { from_json(&bytes) } else { from_form(&bytes) };

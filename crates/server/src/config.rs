@@ -11,7 +11,7 @@ use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 #[command(name = "picard-server", version)]
 pub struct Config {
     /// The server's PostgreSQL 15 or later with pgvector 0.8.4 or later: postgres://user:password@host:port/database
-    #[arg(long, env = "DATABASE_URL", value_parser = secret, hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub database_url: SecretString,
 
     /// The most connections to PostgreSQL that this process opens.
@@ -27,7 +27,7 @@ pub struct Config {
     pub public_url: Option<String>,
 
     /// Fernet keys (32 random bytes in base64url), newest first, with commas between: they open the data keys of all people.
-    #[arg(long, env = "ENCRYPTION_KEYS", value_parser = secret, hide_env_values = true)]
+    #[arg(long, env = "ENCRYPTION_KEYS", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub encryption_keys: SecretString,
 
     /// In production the server refuses to start with what is only good enough for development.
@@ -39,7 +39,7 @@ pub struct Config {
     pub log_format: LogFormat,
 
     /// Which log lines are written, in the syntax of tracing's EnvFilter.
-    #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn")]
+    #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn,rmcp::service=error,sqlx=warn")]
     pub rust_log: String,
 
     /// For how many seconds a used refresh token that comes back counts as a double click instead of a theft (0 to 60).
@@ -70,7 +70,7 @@ pub struct Config {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EmbeddingConfig {
     /// The key of an OpenAI-compatible provider of embeddings; without it the local model is used.
-    #[arg(long, env = "OPENAI_API_KEY", value_parser = secret, hide_env_values = true)]
+    #[arg(long, env = "OPENAI_API_KEY", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub openai_api_key: Option<SecretString>,
 
     /// The provider's base URL.

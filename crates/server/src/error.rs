@@ -40,6 +40,11 @@ impl Problem {
         Self { status, code, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
     }
 
+    /// The status, and what is wrong in words.
+    pub(crate) fn parts(&self) -> (StatusCode, &str) {
+        (self.status, &self.detail)
+    }
+
     /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

@@ -24,4 +24,5 @@ mod state;
 pub use config::{Config, Environment, LogFormat, McpModeName};
 pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
-pub use running::{RunningServer, StartError, create_admin, migrate, start};
+pub use picard_embedding::Embedder;
+pub use running::{RunningServer, StartError, create_admin, embedder, migrate, start};

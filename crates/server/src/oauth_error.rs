@@ -8,18 +8,30 @@ use picard_auth::OAuthError;
 use picard_domain::Error;
 use serde_json::json;
 
+use crate::error::Problem;
+
 /// A refused or failed request to an OAuth endpoint.
 #[derive(Debug)]
 pub(crate) struct OAuthProblem {
     error: TokenError,
     /// Whether the client used HTTP Basic, so that the challenge names it.
     is_basic: bool,
+    /// What the HTTP door found wrong with the body; otherwise the error tells the status.
+    status: Option<StatusCode>,
 }
 
 impl OAuthProblem {
     /// Tells how the client authenticated.
     pub(crate) fn new(error: impl Into<TokenError>, is_basic: bool) -> Self {
-        Self { error: error.into(), is_basic }
+        Self { error: error.into(), is_basic, status: None }
+    }
+}
+
+/// A body that cannot be read is an invalid request (RFC 6749 section 5.2); the status says what is wrong with it.
+impl From<Problem> for OAuthProblem {
+    fn from(problem: Problem) -> Self {
+        let (status, detail) = problem.parts();
+        Self { error: OAuthError::invalid_request(detail).into(), is_basic: false, status: Some(status) }
     }
 }
 
@@ -47,7 +59,7 @@ fn other(error: &Error) -> (StatusCode, &'static str) {
 impl IntoResponse for OAuthProblem {
     fn into_response(self) -> Response {
         let (status, code, description, wait) = match &self.error {
-            TokenError::OAuth(error) => (status(error), error.code, error.description.clone(), None),
+            TokenError::OAuth(error) => (self.status.unwrap_or_else(|| status(error)), error.code, error.description.clone(), None),
             TokenError::Other(error) => {
                 crate::error::log_cause(error);
                 let (status, code) = other(error);

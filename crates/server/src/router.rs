@@ -51,6 +51,9 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .merge(api)
         .merge(documents::routes())
         .route("/api/health", get(health::health))
+        // Where MCP clients look besides.
+        .route("/.well-known/oauth-authorization-server/mcp", get(metadata::authorization_server))
+        .route("/.well-known/openid-configuration", get(metadata::authorization_server))
         .with_state(state)
         .merge(mcp)
         .fallback(request::not_found)

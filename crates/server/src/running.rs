@@ -147,8 +147,11 @@ pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
     Store::connect(&settings, Arc::new(keys), Clock::system()).map_err(|error| database_error(&error))
 }
 
-/// The provider of embeddings that the configuration names.
-pub(crate) fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, StartError> {
+/// The provider of embeddings that the configuration names. Loading the local model blocks for a moment.
+///
+/// # Errors
+/// [`StartError::Model`] when the local model cannot be loaded, [`StartError::Config`] for an impossible provider.
+pub fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, StartError> {
     let settings = &config.embedding;
     if let Some(key) = &settings.openai_api_key {
         let provider = OpenAiCompatible::new(OpenAiSettings {

@@ -53,7 +53,7 @@ impl Store {
             client.name,
             &client.redirect_uris,
             &client.scopes.to_words(),
-            client.secret_hash.as_ref().map(|hash| hash.as_slice()),
+            client.secret_hash.as_ref().map(<[u8; 32]>::as_slice),
         )
         .execute(&self.pool)
         .await

@@ -4,7 +4,7 @@ mod read;
 mod search;
 mod write;
 
-pub use read::PageRequest;
+pub use read::{Page, PageRequest};
 pub use search::{Found, VectorQuery};
 pub use write::{MemoryChange, NewMemory};
 

@@ -2,7 +2,7 @@
 
 use picard_domain::commands::MemoryFilter;
 use picard_domain::page::{Order, Position, Sort};
-use picard_domain::{Error, Memory, MemoryId, Reach, UserId};
+use picard_domain::{Error, Memory, MemoryId, Reach, Timestamp, UserId};
 
 use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
 use crate::Store;
@@ -19,6 +19,24 @@ pub struct PageRequest {
     pub after: Option<Position>,
     /// How many rows at most.
     pub limit: u32,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The memories.
+    pub memories: Vec<Memory>,
+    /// The place after which the next page begins; `None` on the last page.
+    pub next: Option<Position>,
+}
+
+fn position(row: &MemoryRow, sort: Sort) -> Position {
+    let moment = match sort {
+        Sort::CreatedAt => Some(row.created_at),
+        Sort::UpdatedAt => Some(row.updated_at),
+        Sort::ExpirationDate => row.expiration_date,
+    };
+    Position { moment: moment.map(Timestamp::from), id: MemoryId(row.id) }
 }
 
 impl Store {
@@ -46,18 +64,22 @@ impl Store {
         Ok(owner.map(UserId))
     }
 
-    /// Reads one page of a list, one row more than the limit when there are further pages.
+    /// Reads one page of a list; a row that cannot be decrypted is left out and does not end the list (ENC-04).
     ///
     /// # Errors
     /// As every statement.
-    pub async fn memories(&self, reach: Reach, filter: &MemoryFilter, page: PageRequest) -> Result<Vec<Memory>, Error> {
+    pub async fn memories(&self, reach: Reach, filter: &MemoryFilter, page: PageRequest) -> Result<Page, Error> {
         let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE "));
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
         push_page(&mut query, page);
-        let rows: Vec<MemoryRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let mut rows: Vec<MemoryRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let has_more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        let next = rows.last().filter(|_| has_more).map(|row| position(row, page.sort));
         let mut decryptor = Decryptor::new(self);
-        Ok(rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect())
+        let memories = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
+        Ok(Page { memories, next })
     }
 
     /// Counts a list.
