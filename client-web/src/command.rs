@@ -72,9 +72,7 @@ async fn execute(arguments: &[OsString]) -> anyhow::Result<()> {
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(line.config).await,
         Command::Migrate => {
-            let Some(url) = &line.config.web_database_url else {
-                bail!("WEB_DATABASE_URL is not set")
-            };
+            let Some(url) = &line.config.web_database_url else { bail!("WEB_DATABASE_URL is not set") };
             Ok(running::migrate(url.expose_secret()).await?)
         }
         Command::RegisterClient(administrator) => register(&line.config, administrator, env_file).await,
@@ -85,24 +83,18 @@ async fn execute(arguments: &[OsString]) -> anyhow::Result<()> {
 /// over the file. The process's environment itself is never changed.
 fn parse(arguments: &[OsString], env_file: Option<&PathBuf>) -> anyhow::Result<CommandLine> {
     let variables = match env_file {
-        Some(path) if path.is_file() => {
-            env_file::read(path).with_context(|| format!("cannot read {}", path.display()))?
-        }
+        Some(path) if path.is_file() => env_file::read(path).with_context(|| format!("cannot read {}", path.display()))?,
         _ => HashMap::new(),
     };
     let with_default = |argument: clap::Arg| {
-        let value = argument
-            .get_env()
-            .and_then(|name| name.to_str())
-            .and_then(|name| variables.get(name));
+        let value = argument.get_env().and_then(|name| name.to_str()).and_then(|name| variables.get(name));
         match value {
             Some(value) => argument.default_value(value.clone()).hide_default_value(true),
             None => argument,
         }
     };
-    let command = CommandLine::command()
-        .mut_args(with_default)
-        .mut_subcommand("register-client", |command| command.mut_args(with_default));
+    let command =
+        CommandLine::command().mut_args(with_default).mut_subcommand("register-client", |command| command.mut_args(with_default));
     let matches = command.try_get_matches_from(arguments)?;
     Ok(CommandLine::from_arg_matches(&matches)?)
 }
@@ -135,15 +127,8 @@ async fn told_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn register(
-    config: &Config,
-    administrator: Administrator,
-    env_file: Option<PathBuf>,
-) -> anyhow::Result<()> {
-    let password = match administrator
-        .admin_password
-        .filter(|password| !password.is_empty())
-    {
+async fn register(config: &Config, administrator: Administrator, env_file: Option<PathBuf>) -> anyhow::Result<()> {
+    let password = match administrator.admin_password.filter(|password| !password.is_empty()) {
         Some(password) => password,
         None => ask_for_password()?,
     };
@@ -167,17 +152,8 @@ fn report(registration: &Registration, env_file: Option<&PathBuf>) {
         (Registration::Created { client_id, .. }, Some(path)) => {
             println!("Registered client {client_id}; CLIENT_ID and CLIENT_SECRET are in {path}");
         }
-        (
-            Registration::Created {
-                client_id,
-                client_secret,
-            },
-            None,
-        ) => {
-            println!(
-                "CLIENT_ID={client_id}\nCLIENT_SECRET={}",
-                client_secret.expose_secret()
-            );
+        (Registration::Created { client_id, client_secret }, None) => {
+            println!("CLIENT_ID={client_id}\nCLIENT_SECRET={}", client_secret.expose_secret());
         }
     }
 }
@@ -187,10 +163,7 @@ fn ask_for_password() -> anyhow::Result<String> {
         eprint!("Password of the administrator (it will be shown): ");
     }
     let mut line = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("cannot read the password")?;
+    io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
     let password = line.trim_end_matches(['\r', '\n']).to_owned();
     if password.is_empty() {
         bail!("no password; set ADMIN_PASSWORD or give it on standard input");

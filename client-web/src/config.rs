@@ -25,12 +25,7 @@ pub struct Config {
     pub web_public_url: Option<String>,
 
     /// Where the application reaches the Picard server
-    #[arg(
-        long,
-        env = "SERVER_URL",
-        global = true,
-        default_value = "http://127.0.0.1:8001"
-    )]
+    #[arg(long, env = "SERVER_URL", global = true, default_value = "http://127.0.0.1:8001")]
     pub server_url: String,
 
     /// Client id that `register-client` got from the server
@@ -46,13 +41,7 @@ pub struct Config {
     pub web_encryption_keys: Option<SecretString>,
 
     /// In production, unsafe settings refuse to start
-    #[arg(
-        long,
-        env = "ENVIRONMENT",
-        global = true,
-        value_enum,
-        default_value = "development"
-    )]
+    #[arg(long, env = "ENVIRONMENT", global = true, value_enum, default_value = "development")]
     pub environment: Environment,
 
     /// Format of the log
@@ -94,9 +83,7 @@ pub struct ConfigProblems(Vec<String>);
 impl fmt::Display for ConfigProblems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the configuration cannot be used:")?;
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(formatter, "\n  - {problem}"))
+        self.0.iter().try_for_each(|problem| write!(formatter, "\n  - {problem}"))
     }
 }
 
@@ -130,14 +117,9 @@ impl Config {
         let client = keep(self.client(), &mut problems).flatten();
         let keys = keep(self.keys(), &mut problems);
         match (database_url, server_url, keys) {
-            (Some(database_url), Some(server_url), Some(keys)) if problems.is_empty() => Ok(Settings {
-                database_url,
-                address: self.web_addr.clone(),
-                public_url,
-                server_url,
-                client,
-                keys,
-            }),
+            (Some(database_url), Some(server_url), Some(keys)) if problems.is_empty() => {
+                Ok(Settings { database_url, address: self.web_addr.clone(), public_url, server_url, client, keys })
+            }
             _ => Err(ConfigProblems(problems)),
         }
     }
@@ -160,24 +142,16 @@ impl Config {
     fn database_url(&self, problems: &mut Vec<String>) -> Option<SecretString> {
         let url = given(self.web_database_url.as_ref());
         if url.is_none() {
-            problems.push(
-                "WEB_DATABASE_URL is not set; it names the application's own PostgreSQL database".into(),
-            );
+            problems.push("WEB_DATABASE_URL is not set; it names the application's own PostgreSQL database".into());
         }
         url.cloned()
     }
 
     fn public_url(&self, problems: &mut Vec<String>) -> Option<String> {
-        let given = self
-            .web_public_url
-            .as_deref()
-            .map(str::trim)
-            .filter(|url| !url.is_empty());
+        let given = self.web_public_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         let Some(given) = given else {
             if self.is_production() {
-                problems.push(
-                    "WEB_PUBLIC_URL is not set; production needs the https address of the application".into(),
-                );
+                problems.push("WEB_PUBLIC_URL is not set; production needs the https address of the application".into());
             }
             return None;
         };
@@ -189,11 +163,7 @@ impl Config {
     }
 
     fn client(&self) -> Result<Option<ClientCredentials>, String> {
-        let id = self
-            .client_id
-            .as_deref()
-            .map(str::trim)
-            .filter(|id| !id.is_empty());
+        let id = self.client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
         match (id, given(self.client_secret.as_ref())) {
             (Some(_), Some(secret)) if self.is_production() && secret.expose_secret().len() < 32 => {
                 Err("CLIENT_SECRET is shorter than 32 characters".into())
@@ -207,10 +177,7 @@ impl Config {
 
     fn keys(&self) -> Result<KeyRing, String> {
         let Some(keys) = given(self.web_encryption_keys.as_ref()) else {
-            return Err(
-                "WEB_ENCRYPTION_KEYS is not set; make a key with `openssl rand -base64 32 | tr '+/' '-_'`"
-                    .into(),
-            );
+            return Err("WEB_ENCRYPTION_KEYS is not set; make a key with `openssl rand -base64 32 | tr '+/' '-_'`".into());
         };
         let is_trivial = |key: &str| {
             let mut characters = key.trim().trim_end_matches('=').chars();
@@ -220,9 +187,8 @@ impl Config {
         if keys.expose_secret().split(',').any(is_trivial) {
             return Err("WEB_ENCRYPTION_KEYS holds a key that anybody could guess".into());
         }
-        KeyRing::parse(keys.expose_secret()).map_err(|_| {
-            "WEB_ENCRYPTION_KEYS is not a list of Fernet keys (base64url of 32 random bytes each)".into()
-        })
+        KeyRing::parse(keys.expose_secret())
+            .map_err(|_| "WEB_ENCRYPTION_KEYS is not a list of Fernet keys (base64url of 32 random bytes each)".into())
     }
 }
 
@@ -231,13 +197,9 @@ fn keep<T>(result: Result<T, String>, problems: &mut Vec<String>) -> Option<T> {
 }
 
 fn origin_and_path(name: &str, value: &str) -> Result<String, String> {
-    let url =
-        Url::parse(value.trim()).map_err(|_| format!("{name} is not an address like https://example.org"))?;
+    let url = Url::parse(value.trim()).map_err(|_| format!("{name} is not an address like https://example.org"))?;
     let is_http = matches!(url.scheme(), "http" | "https");
-    let is_plain = url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     if is_http && is_plain && url.has_host() {
         Ok(url.as_str().trim_end_matches('/').to_owned())
     } else {
@@ -249,8 +211,6 @@ fn origin_only(name: &str, value: &str) -> Result<String, String> {
     let url = origin_and_path(name, value)?;
     match Url::parse(&url) {
         Ok(parsed) if parsed.path() == "/" => Ok(url),
-        _ => Err(format!(
-            "{name} has a path; the application lives at the root of its host"
-        )),
+        _ => Err(format!("{name} has a path; the application lives at the root of its host")),
     }
 }

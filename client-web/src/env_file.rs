@@ -47,8 +47,7 @@ pub(crate) fn update(path: &Path, variables: &[(&str, &str)]) -> io::Result<()> 
         Err(error) => return Err(error),
     };
     let temporary = target.with_file_name(format!(".env-{}", Uuid::new_v4().simple()));
-    let written = write_private(&temporary, &with_variables(&old, variables))
-        .and_then(|()| fs::rename(&temporary, &target));
+    let written = write_private(&temporary, &with_variables(&old, variables)).and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
         // The first error is the one worth reporting.
         let _ = fs::remove_file(&temporary);
@@ -60,14 +59,10 @@ fn with_variables(old: &str, variables: &[(&str, &str)]) -> String {
     let sets = |line: &str, name: &str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line);
-        line.strip_prefix(name)
-            .is_some_and(|rest| rest.trim_start().starts_with('='))
+        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
     };
-    let mut lines: Vec<String> = old
-        .lines()
-        .filter(|line| !variables.iter().any(|(name, _)| sets(line, name)))
-        .map(str::to_owned)
-        .collect();
+    let mut lines: Vec<String> =
+        old.lines().filter(|line| !variables.iter().any(|(name, _)| sets(line, name))).map(str::to_owned).collect();
     lines.extend(variables.iter().map(|(name, value)| format!("{name}={value}")));
     lines.join("\n") + "\n"
 }
@@ -92,9 +87,6 @@ mod tests {
 
         let new = with_variables(old, &[("CLIENT_ID", "a"), ("CLIENT_SECRET", "b")]);
 
-        assert_eq!(
-            new,
-            "# mine\nCLIENT_IDENTITY=kept\nCLIENT_ID=a\nCLIENT_SECRET=b\n"
-        );
+        assert_eq!(new, "# mine\nCLIENT_IDENTITY=kept\nCLIENT_ID=a\nCLIENT_SECRET=b\n");
     }
 }

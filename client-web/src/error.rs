@@ -34,14 +34,7 @@ pub(crate) enum PageError {
 impl Explanation {
     pub(crate) fn new(status: StatusCode, heading: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self {
-            status,
-            heading,
-            message,
-            retry_after: None,
-            is_about_connection: false,
-            kept_text: None,
-        }
+        Self { status, heading, message, retry_after: None, is_about_connection: false, kept_text: None }
     }
 
     fn retry_after(mut self, seconds: Option<u64>) -> Self {
@@ -58,8 +51,7 @@ impl Explanation {
     pub(crate) fn untrusted_form(kept_text: Option<String>) -> Self {
         let message = "You may have signed out in another tab, or the page was open for very long. Nothing was \
                        changed. Open the page again and repeat what you did.";
-        let mut explanation =
-            Explanation::new(StatusCode::FORBIDDEN, "This form is no longer valid", message);
+        let mut explanation = Explanation::new(StatusCode::FORBIDDEN, "This form is no longer valid", message);
         explanation.kept_text = kept_text;
         explanation
     }
@@ -67,25 +59,15 @@ impl Explanation {
     /// What a bare status means, for answers that were made without words.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let (heading, message) = match status {
-            StatusCode::NOT_FOUND => (
-                "This page does not exist",
-                "The address may be mistyped, or what was here has been deleted.",
-            ),
-            StatusCode::METHOD_NOT_ALLOWED => (
-                "That is not possible here",
-                "This address does not take that kind of request.",
-            ),
-            StatusCode::PAYLOAD_TOO_LARGE => (
-                "That is too much at once",
-                "A memory can have 32,768 characters. Please shorten the text.",
-            ),
-            status if status.is_client_error() => {
-                ("That did not work", "The request could not be understood.")
+            StatusCode::NOT_FOUND => {
+                ("This page does not exist", "The address may be mistyped, or what was here has been deleted.")
             }
-            _ => (
-                "Something went wrong on our side",
-                "Nothing was lost. Please try again in a moment.",
-            ),
+            StatusCode::METHOD_NOT_ALLOWED => ("That is not possible here", "This address does not take that kind of request."),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ("That is too much at once", "A memory can have 32,768 characters. Please shorten the text.")
+            }
+            status if status.is_client_error() => ("That did not work", "The request could not be understood."),
+            _ => ("Something went wrong on our side", "Nothing was lost. Please try again in a moment."),
         };
         Self::new(status, heading, message)
     }
@@ -121,15 +103,9 @@ fn database_away() -> Explanation {
 
 impl From<&DatabaseError> for Explanation {
     fn from(error: &DatabaseError) -> Self {
-        let cause = std::error::Error::source(error)
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
         tracing::error!(cause, "the database failed");
-        if error.is_unavailable() {
-            database_away()
-        } else {
-            Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        if error.is_unavailable() { database_away() } else { Self::of_status(StatusCode::INTERNAL_SERVER_ERROR) }
     }
 }
 
@@ -149,9 +125,7 @@ impl From<tower_sessions::session::Error> for PageError {
 impl From<Busy> for PageError {
     fn from(_: Busy) -> Self {
         let message = "Many people are signing in at the moment. Please try again in a few seconds.";
-        Explanation::new(StatusCode::SERVICE_UNAVAILABLE, "One moment, please", message)
-            .retry_after(Some(5))
-            .into()
+        Explanation::new(StatusCode::SERVICE_UNAVAILABLE, "One moment, please", message).retry_after(Some(5)).into()
     }
 }
 
@@ -178,8 +152,7 @@ impl From<&Outage> for Explanation {
 
 fn too_many(seconds: Option<u64>) -> Explanation {
     let message = "The Picard server asks for a short break, because many requests came at once.";
-    Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message)
-        .retry_after(Some(seconds.unwrap_or(30)))
+    Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message).retry_after(Some(seconds.unwrap_or(30)))
 }
 
 impl From<&TokenError> for Explanation {
@@ -188,11 +161,9 @@ impl From<&TokenError> for Explanation {
                         The operator has to run “picard-web register-client --env-file .env” as an administrator \
                         of the server, and start the application again.";
         match error {
-            TokenError::InvalidClient | TokenError::UnauthorizedClient => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "The operator has to do something first",
-                operator,
-            ),
+            TokenError::InvalidClient | TokenError::UnauthorizedClient => {
+                Self::new(StatusCode::BAD_GATEWAY, "The operator has to do something first", operator)
+            }
             TokenError::AccountLinkRequired => Self::new(
                 StatusCode::CONFLICT,
                 "This account belongs to somebody already",
@@ -296,9 +267,7 @@ impl IntoResponse for PageError {
             Self::Explained(explanation) => {
                 let mut response = explanation.status.into_response();
                 if let Some(seconds) = explanation.retry_after {
-                    response
-                        .headers_mut()
-                        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+                    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
                 }
                 // `error_pages` writes the page; it knows the visitor.
                 response.extensions_mut().insert(*explanation);

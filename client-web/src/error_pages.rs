@@ -26,31 +26,17 @@ struct ErrorPage {
 /// Replaces answers that are failures but no pages.
 pub(crate) async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let mut response = next.run(request).await;
     let status = response.status();
-    let is_page = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let explanation = explanation_of(&mut response);
     let frame = frame_for(session, &state, explanation.heading).await;
     let headers = std::mem::take(response.headers_mut());
-    let mut replacement = page(
-        status,
-        &ErrorPage {
-            frame,
-            explanation,
-            request_id,
-        },
-    );
+    let mut replacement = page(status, &ErrorPage { frame, explanation, request_id });
     for (name, value) in &headers {
         if name.as_str() != "content-type" && name.as_str() != "content-length" {
             replacement.headers_mut().append(name, value.clone());

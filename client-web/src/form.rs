@@ -29,10 +29,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for VisitorForm<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
         let (visitor, fields) = checked(request, state).await?;
-        Ok(Self {
-            visitor,
-            fields: decoded(fields)?,
-        })
+        Ok(Self { visitor, fields: decoded(fields)? })
     }
 }
 
@@ -42,10 +39,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for MemberForm<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
         let (visitor, fields) = checked(request, state).await?;
         match visitor.person.clone() {
-            Some(person) => Ok(Self {
-                member: Member { visitor, person },
-                fields: decoded(fields)?,
-            }),
+            Some(person) => Ok(Self { member: Member { visitor, person }, fields: decoded(fields)? }),
             None => Err(PageError::untrusted_form(kept_text(&fields))),
         }
     }
@@ -54,41 +48,25 @@ impl<T: DeserializeOwned> FromRequest<AppState> for MemberForm<T> {
 async fn checked(request: Request, state: &AppState) -> Result<(Visitor, Map<String, Value>), PageError> {
     let (mut parts, body) = request.into_parts();
     let visitor = Visitor::from_request_parts(&mut parts, state).await?;
-    let kind = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map_or(&b""[..], |kind| kind.as_bytes());
+    let kind = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if !kind.starts_with(b"application/x-www-form-urlencoded") {
         return Err(Explanation::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
     }
     let body = Bytes::from_request(Request::from_parts(parts, body), state)
         .await
         .map_err(|rejection| Explanation::of_status(rejection.status()))?;
-    let fields: Map<String, Value> = url::form_urlencoded::parse(&body)
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect();
+    let fields: Map<String, Value> =
+        url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect();
     let given = fields.get("csrf").and_then(Value::as_str).unwrap_or_default();
-    let is_ours = visitor
-        .csrf
-        .as_deref()
-        .is_some_and(|token| constant_time_eq(token.as_bytes(), given.as_bytes()));
-    if is_ours {
-        Ok((visitor, fields))
-    } else {
-        Err(PageError::untrusted_form(kept_text(&fields)))
-    }
+    let is_ours = visitor.csrf.as_deref().is_some_and(|token| constant_time_eq(token.as_bytes(), given.as_bytes()));
+    if is_ours { Ok((visitor, fields)) } else { Err(PageError::untrusted_form(kept_text(&fields))) }
 }
 
 fn decoded<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, PageError> {
-    serde_json::from_value(Value::Object(fields))
-        .map_err(|_| Explanation::of_status(StatusCode::BAD_REQUEST).into())
+    serde_json::from_value(Value::Object(fields)).map_err(|_| Explanation::of_status(StatusCode::BAD_REQUEST).into())
 }
 
 /// What somebody wrote must survive even when the form does not.
 fn kept_text(fields: &Map<String, Value>) -> Option<String> {
-    fields
-        .get("text")
-        .and_then(Value::as_str)
-        .filter(|text| !text.trim().is_empty())
-        .map(str::to_owned)
+    fields.get("text").and_then(Value::as_str).filter(|text| !text.trim().is_empty()).map(str::to_owned)
 }

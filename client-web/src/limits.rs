@@ -34,12 +34,7 @@ pub(crate) enum Decision {
 }
 
 /// Counts the try and says whether it may go on.
-pub(crate) async fn ask(
-    pool: &PgPool,
-    what: Try,
-    account: &str,
-    address: IpAddr,
-) -> Result<Decision, DatabaseError> {
+pub(crate) async fn ask(pool: &PgPool, what: Try, account: &str, address: IpAddr) -> Result<Decision, DatabaseError> {
     let key = hash_token(&format!("{what:?}\0{account}\0{}", neighbourhood(address)));
     let tally = attempts::count(pool, &key).await?;
     if tally.count > ALLOWED {

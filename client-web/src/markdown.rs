@@ -42,17 +42,7 @@ fn events(text: &str) -> impl Iterator<Item = Event<'_>> {
         Event::Html(markup) | Event::InlineHtml(markup) => Event::Text(markup),
         // People who press Enter mean a new line.
         Event::SoftBreak => Event::HardBreak,
-        Event::Start(Tag::Image {
-            link_type,
-            dest_url,
-            title,
-            id,
-        }) => Event::Start(Tag::Link {
-            link_type,
-            dest_url,
-            title,
-            id,
-        }),
+        Event::Start(Tag::Image { link_type, dest_url, title, id }) => Event::Start(Tag::Link { link_type, dest_url, title, id }),
         Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
         event => event,
     })
@@ -122,10 +112,7 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_plain_and_short() {
-        assert_eq!(
-            excerpt("# Tea\n\nGreen *and* **black**, `hot`", 100),
-            "Tea Green and black, hot"
-        );
+        assert_eq!(excerpt("# Tea\n\nGreen *and* **black**, `hot`", 100), "Tea Green and black, hot");
         assert_eq!(excerpt("äöü äöü äöü", 5), "äöü ä…");
     }
 }

@@ -8,23 +8,16 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 const READABLE: &[BorrowedFormatItem<'static>] =
     format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
 const INPUT: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]");
-const INPUT_WITH_SECONDS: &[BorrowedFormatItem<'static>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+const INPUT_WITH_SECONDS: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
 
 /// A time for reading: `9 Nov 2026, 14:03 UTC`.
 pub(crate) fn readable(moment: OffsetDateTime) -> String {
-    moment
-        .to_offset(UtcOffset::UTC)
-        .format(READABLE)
-        .unwrap_or_default()
+    moment.to_offset(UtcOffset::UTC).format(READABLE).unwrap_or_default()
 }
 
 /// A time for machines, RFC 3339.
 pub(crate) fn machine(moment: OffsetDateTime) -> String {
-    moment
-        .to_offset(UtcOffset::UTC)
-        .format(&Rfc3339)
-        .unwrap_or_default()
+    moment.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
 
 /// A time as an `<input type="datetime-local">` takes it.
@@ -35,8 +28,7 @@ pub(crate) fn input(moment: OffsetDateTime) -> String {
 /// Reads what an `<input type="datetime-local">` sends, as UTC.
 pub(crate) fn from_input(text: &str) -> Option<OffsetDateTime> {
     let text = text.trim();
-    let moment =
-        PrimitiveDateTime::parse(text, INPUT).or_else(|_| PrimitiveDateTime::parse(text, INPUT_WITH_SECONDS));
+    let moment = PrimitiveDateTime::parse(text, INPUT).or_else(|_| PrimitiveDateTime::parse(text, INPUT_WITH_SECONDS));
     moment.ok().map(PrimitiveDateTime::assume_utc)
 }
 

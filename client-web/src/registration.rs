@@ -68,39 +68,25 @@ pub async fn register_client(request: RegisterClient) -> Result<Registration, Re
         return Ok(Registration::AlreadyThere { client_id });
     }
     let server_url = request.server_url.trim_end_matches('/');
-    let server =
-        ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
+    let server = ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
     let callback = format!("{}/oauth/callback", request.web_public_url.trim_end_matches('/'));
-    let credentials = server
-        .register(&request.admin_username, &request.admin_password, &callback)
-        .await
-        .map_err(|failure| match failure {
+    let credentials =
+        server.register(&request.admin_username, &request.admin_password, &callback).await.map_err(|failure| match failure {
             RegistrationFailure::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
             RegistrationFailure::Refused => RegisterError::Refused,
             RegistrationFailure::Rejected(reason) => RegisterError::Rejected(reason),
         })?;
     if let Some(path) = request.env_file {
-        let variables = [
-            ("CLIENT_ID", credentials.id()),
-            ("CLIENT_SECRET", credentials.secret()),
-        ];
+        let variables = [("CLIENT_ID", credentials.id()), ("CLIENT_SECRET", credentials.secret())];
         env_file::update(&path, &variables).map_err(|source| RegisterError::EnvFile { path, source })?;
     }
-    Ok(Registration::Created {
-        client_id: credentials.id().to_owned(),
-        client_secret: SecretString::from(credentials.secret()),
-    })
+    Ok(Registration::Created { client_id: credentials.id().to_owned(), client_secret: SecretString::from(credentials.secret()) })
 }
 
 fn already_registered(env_file: Option<&PathBuf>) -> Result<Option<String>, RegisterError> {
     let Some(path) = env_file.filter(|path| path.is_file()) else {
         return Ok(None);
     };
-    let mut variables = env_file::read(path).map_err(|source| RegisterError::EnvFile {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(variables
-        .remove("CLIENT_ID")
-        .filter(|_| variables.contains_key("CLIENT_SECRET")))
+    let mut variables = env_file::read(path).map_err(|source| RegisterError::EnvFile { path: path.clone(), source })?;
+    Ok(variables.remove("CLIENT_ID").filter(|_| variables.contains_key("CLIENT_SECRET")))
 }

@@ -25,11 +25,7 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     let id = RequestId(Uuid::new_v4());
     let started = Instant::now();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("-", |path| path.as_str())
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("-", |path| path.as_str()).to_owned();
     request.extensions_mut().insert(id);
     let span = tracing::info_span!("request", request_id = %id);
     async move {
@@ -38,9 +34,7 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
         let status = response.status().as_u16();
         tracing::info!(%method, route, status, milliseconds, "answered a request");
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static("x-request-id"), value);
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
         response
     }

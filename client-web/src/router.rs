@@ -12,8 +12,7 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, register,
-    search,
+    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -41,10 +40,7 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
     let small = DefaultBodyLimit::max(LARGEST_SIGN_IN);
     Router::new()
         .route("/", get(home::show))
-        .route(
-            "/register",
-            get(register::show).post(register::submit).layer(small),
-        )
+        .route("/register", get(register::show).post(register::submit).layer(small))
         .route("/login", get(login::show).post(login::submit).layer(small))
         .route("/logout", post(logout::submit))
         .route("/connect", get(connect::show).post(connect::submit))
@@ -53,10 +49,7 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/memories", get(memories::show))
         .route("/memories/new", get(memory_new::show).post(memory_new::submit))
         .route("/memories/{id}", get(memory::show))
-        .route(
-            "/memories/{id}/edit",
-            get(memory_edit::show).post(memory_edit::submit),
-        )
+        .route("/memories/{id}/edit", get(memory_edit::show).post(memory_edit::submit))
         .route("/memories/{id}/delete", post(memory::delete))
         .route("/memories/{id}/permission", post(memory::set_permission))
         .route("/search", get(search::show))
@@ -71,9 +64,7 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
 /// Refuses forms that a browser sends from other sites, before anything else looks at them.
 fn cross_site_layer(public_url: &str) -> CsrfLayer {
     // Behind a proxy that rewrites `Host`, only the public address tells what "same origin" is.
-    CsrfLayer::new()
-        .add_trusted_origin(public_url)
-        .unwrap_or_default()
+    CsrfLayer::new().add_trusted_origin(public_url).unwrap_or_default()
 }
 
 fn session_layer(state: &AppState) -> SessionManagerLayer<PostgresStore> {
@@ -88,9 +79,5 @@ fn session_layer(state: &AppState) -> SessionManagerLayer<PostgresStore> {
 
 /// Browsers accept the `__Host-` prefix only over HTTPS (LOG-03).
 pub(crate) fn cookie_name(is_https: bool) -> &'static str {
-    if is_https {
-        "__Host-picard_web"
-    } else {
-        "picard_web_session"
-    }
+    if is_https { "__Host-picard_web" } else { "picard_web_session" }
 }

@@ -76,37 +76,23 @@ pub async fn start(config: Config) -> Result<RunningWeb, StartError> {
     let settings = config.settings()?;
     let pool = connect(&settings.database_url).await?;
     db::MIGRATOR.run(&pool).await?;
-    let listen = |source| StartError::Listen {
-        address: settings.address.clone(),
-        source,
-    };
+    let listen = |source| StartError::Listen { address: settings.address.clone(), source };
     let listener = TcpListener::bind(&settings.address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| local_url(address));
     if settings.client.is_none() {
-        tracing::warn!(
-            "CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run"
-        );
+        tracing::warn!("CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run");
     }
     let state = state_of(settings, pool.clone(), public_url.starts_with("https://"))?;
     let stop = CancellationToken::new();
     let tasks = state.tasks.clone();
     tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
     let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
-    Ok(RunningWeb {
-        address,
-        public_url,
-        stop: stop.drop_guard(),
-        serving,
-        tasks,
-        pool,
-    })
+    Ok(RunningWeb { address, public_url, stop: stop.drop_guard(), serving, tasks, pool })
 }
 
 async fn connect(database_url: &SecretString) -> Result<PgPool, StartError> {
-    db::connect(database_url)
-        .await
-        .map_err(|error| StartError::Database(error.into()))
+    db::connect(database_url).await.map_err(|error| StartError::Database(error.into()))
 }
 
 fn state_of(settings: Settings, pool: PgPool, is_https: bool) -> Result<AppState, StartError> {
@@ -132,21 +118,14 @@ async fn serve(listener: TcpListener, state: AppState, public_url: String, stop:
     });
     let application = router::build(&state, &public_url);
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(application);
-    if let Err(error) = axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-    {
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await {
         tracing::error!(%error, "the listener failed");
     }
 }
 
 /// The address as somebody on this machine would type it.
 fn local_url(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("http://127.0.0.1:{}", address.port())
-    } else {
-        format!("http://{address}")
-    }
+    if address.ip().is_unspecified() { format!("http://127.0.0.1:{}", address.port()) } else { format!("http://{address}") }
 }
 
 impl RunningWeb {

@@ -33,10 +33,7 @@ fn person_of(record: &Record) -> Option<Uuid> {
 
 fn row_of(record: &Record) -> Result<SessionRow> {
     let data = serde_json::to_value(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
-    Ok(SessionRow {
-        data,
-        expires_at: record.expiry_date,
-    })
+    Ok(SessionRow { data, expires_at: record.expiry_date })
 }
 
 fn backend(error: impl std::fmt::Display) -> Error {
@@ -47,10 +44,7 @@ fn backend(error: impl std::fmt::Display) -> Error {
 impl SessionStore for PostgresStore {
     async fn create(&self, record: &mut Record) -> Result<()> {
         let (person_id, row) = (person_of(record), row_of(record)?);
-        while !sessions::insert(&self.pool, &hash(&record.id), person_id, &row)
-            .await
-            .map_err(backend)?
-        {
+        while !sessions::insert(&self.pool, &hash(&record.id), person_id, &row).await.map_err(backend)? {
             record.id = Id::default();
         }
         Ok(())
@@ -58,9 +52,7 @@ impl SessionStore for PostgresStore {
 
     async fn save(&self, record: &Record) -> Result<()> {
         let (person_id, row) = (person_of(record), row_of(record)?);
-        sessions::update(&self.pool, &hash(&record.id), person_id, &row)
-            .await
-            .map_err(backend)
+        sessions::update(&self.pool, &hash(&record.id), person_id, &row).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -68,11 +60,7 @@ impl SessionStore for PostgresStore {
             return Ok(None);
         };
         let data = serde_json::from_value(row.data).map_err(|error| Error::Decode(error.to_string()))?;
-        Ok(Some(Record {
-            id: *id,
-            data,
-            expiry_date: row.expires_at,
-        }))
+        Ok(Some(Record { id: *id, data, expiry_date: row.expires_at }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {

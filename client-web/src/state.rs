@@ -29,10 +29,7 @@ pub(crate) struct AppState {
 impl AppState {
     /// Runs something to its end, even if the one who waits for it goes away in between: a token that the
     /// server has handed out must be stored or it is lost.
-    pub(crate) async fn to_the_end<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+    pub(crate) async fn to_the_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         self.tasks.spawn(work).await.ok()
     }
 }

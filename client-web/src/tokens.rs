@@ -76,19 +76,14 @@ pub(crate) async fn call_tool<T: DeserializeOwned>(
 /// Connects a person, or connects them anew.
 pub(crate) async fn connect(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
     let (task_state, person) = (state.clone(), person.clone());
-    state
-        .to_the_end(async move { mint_and_store(&task_state, &person).await })
-        .await
-        .unwrap_or_else(|| Err(away()))
+    state.to_the_end(async move { mint_and_store(&task_state, &person).await }).await.unwrap_or_else(|| Err(away()))
 }
 
 /// Forgets a person's tokens and revokes them at the server; `false` when the server could not be told yet
 /// (it will be, by `housekeeping`).
 pub(crate) async fn disconnect(state: &AppState, person: &Person) -> Result<bool, DatabaseError> {
     match connections::remove(&state.pool, person.id).await? {
-        Some(revocation) => revoke_one(state, Some(revocation))
-            .await
-            .map(|outcome| outcome == Revoked::Done),
+        Some(revocation) => revoke_one(state, Some(revocation)).await.map(|outcome| outcome == Revoked::Done),
         None => Ok(true),
     }
 }
@@ -109,10 +104,7 @@ pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result
     let Some(row) = revocations::claim(&state.pool, wanted).await? else {
         return Ok(Revoked::NothingDue);
     };
-    if let Ok(token) = state
-        .vault
-        .open(row.person_id, Purpose::Refresh, &row.refresh_token)
-    {
+    if let Ok(token) = state.vault.open(row.person_id, Purpose::Refresh, &row.refresh_token) {
         if let Err(error) = state.server.revoke(client, &token).await {
             tracing::warn!(%error, user.id = %row.person_id, "a revocation failed and will be tried again");
             return Ok(Revoked::Later);
@@ -126,38 +118,24 @@ pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result
 
 async fn mint_and_store(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
     let grant = mint(state, person, true).await?;
-    let user_id = grant
-        .user_id
-        .ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
+    let user_id = grant.user_id.ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
     let sealed = seal(state, person.id, &grant);
     Ok(connections::replace(&state.pool, person.id, user_id, &sealed).await?)
 }
 
 /// Finds a token that is good for another minute. `refused` is the generation of a token that the server would
 /// not take, whatever its age.
-async fn access_token(
-    state: &AppState,
-    person: &Person,
-    refused: Option<i64>,
-) -> Result<AccessToken, ConnectionError> {
+async fn access_token(state: &AppState, person: &Person, refused: Option<i64>) -> Result<AccessToken, ConnectionError> {
     let mut start = None;
     for _ in 0..LOOKS {
-        let row = connections::find(&state.pool, person.id)
-            .await?
-            .ok_or(ConnectionError::NotConnected)?;
+        let row = connections::find(&state.pool, person.id).await?.ok_or(ConnectionError::NotConnected)?;
         let (first_generation, started_at) = *start.get_or_insert((row.generation, row.seen_at));
         let is_usable = row.is_fresh && refused != Some(row.generation);
         if is_usable || row.generation > first_generation {
             let value = state.vault.open(person.id, Purpose::Access, &row.access_token)?;
-            return Ok(AccessToken {
-                value,
-                generation: row.generation,
-            });
+            return Ok(AccessToken { value, generation: row.generation });
         }
-        if row
-            .refresh_failed_at
-            .is_some_and(|failed_at| failed_at >= started_at)
-        {
+        if row.refresh_failed_at.is_some_and(|failed_at| failed_at >= started_at) {
             return Err(away());
         }
         let lease_id = Uuid::new_v4();
@@ -198,33 +176,19 @@ async fn refresh_under_lease(
 }
 
 /// Gets new tokens by the refresh token or, when that is dead, by the user-token flow.
-async fn renew(
-    state: &AppState,
-    person: &Person,
-    lease: &connections::Leased,
-) -> Result<Grant, ConnectionError> {
-    let refresh_token = state
-        .vault
-        .open(person.id, Purpose::Refresh, &lease.refresh_token)?;
+async fn renew(state: &AppState, person: &Person, lease: &connections::Leased) -> Result<Grant, ConnectionError> {
+    let refresh_token = state.vault.open(person.id, Purpose::Refresh, &lease.refresh_token)?;
     match state.server.refresh(client(state)?, &refresh_token).await {
         Err(TokenError::InvalidGrant) => {
             let grant = mint(state, person, false).await?;
-            if grant.user_id == Some(lease.server_user_id) {
-                Ok(grant)
-            } else {
-                Err(ConnectionError::OtherAccount)
-            }
+            if grant.user_id == Some(lease.server_user_id) { Ok(grant) } else { Err(ConnectionError::OtherAccount) }
         }
         other => Ok(other?),
     }
 }
 
 async fn mint(state: &AppState, person: &Person, is_first_time: bool) -> Result<Grant, ConnectionError> {
-    let request = MintRequest {
-        username: &person.username,
-        email: person.email.as_deref(),
-        is_first_time,
-    };
+    let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time };
     Ok(state.server.mint(client(state)?, &request).await?)
 }
 
@@ -235,9 +199,7 @@ fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
 fn seal(state: &AppState, person_id: Uuid, grant: &Grant) -> connections::SealedTokens {
     connections::SealedTokens {
         access_token: state.vault.seal(person_id, Purpose::Access, &grant.access_token),
-        refresh_token: state
-            .vault
-            .seal(person_id, Purpose::Refresh, &grant.refresh_token),
+        refresh_token: state.vault.seal(person_id, Purpose::Refresh, &grant.refresh_token),
         seconds_to_live: f64::from(grant.expires_in),
         scope: grant.scope.clone(),
     }

@@ -39,22 +39,12 @@ impl Vault {
     }
 
     pub(crate) fn seal(&self, person: Uuid, purpose: Purpose, token: &SecretString) -> String {
-        let envelope = Envelope {
-            person,
-            purpose,
-            token: token.expose_secret().into(),
-        };
-        let plaintext =
-            serde_json::to_vec(&envelope).expect("an envelope has only a string, an id and a word");
+        let envelope = Envelope { person, purpose, token: token.expose_secret().into() };
+        let plaintext = serde_json::to_vec(&envelope).expect("an envelope has only a string, an id and a word");
         self.0.encrypt(&plaintext, clock::now_unix())
     }
 
-    pub(crate) fn open(
-        &self,
-        person: Uuid,
-        purpose: Purpose,
-        sealed: &str,
-    ) -> Result<SecretString, Unreadable> {
+    pub(crate) fn open(&self, person: Uuid, purpose: Purpose, sealed: &str) -> Result<SecretString, Unreadable> {
         let plaintext = self.0.decrypt(sealed).map_err(|_| Unreadable)?;
         let envelope: Envelope<'_> = serde_json::from_slice(&plaintext).map_err(|_| Unreadable)?;
         if envelope.person == person && envelope.purpose == purpose {
@@ -83,11 +73,7 @@ mod tests {
         assert!(!sealed.contains("token"));
         let opened = vault.open(ada, Purpose::Access, &sealed).expect("it is Ada's");
         assert_eq!(opened.expose_secret(), "a \"token\"");
-        assert_eq!(
-            vault.open(grace, Purpose::Access, &sealed).err(),
-            Some(Unreadable),
-            "WEB-06"
-        );
+        assert_eq!(vault.open(grace, Purpose::Access, &sealed).err(), Some(Unreadable), "WEB-06");
         assert_eq!(vault.open(ada, Purpose::Refresh, &sealed).err(), Some(Unreadable));
     }
 }

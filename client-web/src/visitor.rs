@@ -45,16 +45,9 @@ impl From<PersonRow> for Person {
     fn from(row: PersonRow) -> Self {
         let connection = row.server_user_id.map(|server_user_id| Connection {
             server_user_id,
-            can_write: row
-                .scope
-                .is_some_and(|scope| scope.split(' ').any(|word| word == "memories:write")),
+            can_write: row.scope.is_some_and(|scope| scope.split(' ').any(|word| word == "memories:write")),
         });
-        Self {
-            id: row.id,
-            username: row.username,
-            email: row.email,
-            connection,
-        }
+        Self { id: row.id, username: row.username, email: row.email, connection }
     }
 }
 
@@ -71,33 +64,21 @@ impl Visitor {
     pub(crate) async fn of(session: Session, state: &AppState) -> Result<Self, PageError> {
         let csrf = session.get::<String>(CSRF_KEY).await?;
         let Some(person_id) = session.get::<Uuid>(PERSON_KEY).await? else {
-            return Ok(Self {
-                session,
-                person: None,
-                csrf,
-            });
+            return Ok(Self { session, person: None, csrf });
         };
         let now = clock::now().unix_timestamp();
         let signed_in_at = session.get::<i64>(SIGNED_IN_KEY).await?.unwrap_or_default();
         let person = people::find(&state.pool, person_id).await?.map(Person::from);
         if person.is_none() || now - signed_in_at > LONGEST.whole_seconds() {
             session.flush().await?;
-            return Ok(Self {
-                session,
-                person: None,
-                csrf: None,
-            });
+            return Ok(Self { session, person: None, csrf: None });
         }
         let seen_at = session.get::<i64>(SEEN_KEY).await?.unwrap_or_default();
         if now - seen_at > Duration::DAY.whole_seconds() {
             // Saving the session moves its end, and the cookie's, on.
             session.insert(SEEN_KEY, now).await?;
         }
-        Ok(Self {
-            session,
-            person,
-            csrf,
-        })
+        Ok(Self { session, person, csrf })
     }
 
     /// Makes sure that a form can be shown to this visitor.
@@ -117,9 +98,7 @@ impl Visitor {
         self.session.cycle_id().await?;
         self.session.clear().await;
         self.session.insert(PERSON_KEY, person_id).await?;
-        self.session
-            .insert(CSRF_KEY, random_token().expose_secret())
-            .await?;
+        self.session.insert(CSRF_KEY, random_token().expose_secret()).await?;
         self.session.insert(SIGNED_IN_KEY, now).await?;
         self.session.insert(SEEN_KEY, now).await?;
         self.session.set_expiry(Some(Expiry::OnInactivity(IDLE)));
@@ -153,9 +132,7 @@ impl FromRequestParts<AppState> for Member {
             Some(person) => Ok(Self { visitor, person }),
             None => {
                 let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-                let query = url::form_urlencoded::Serializer::new(String::new())
-                    .append_pair("next", wanted)
-                    .finish();
+                let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted).finish();
                 Err(PageError::Elsewhere(format!("/login?{query}")))
             }
         }

@@ -42,13 +42,7 @@ mod tests {
 
     #[test]
     fn a_password_has_8_to_1024_characters_and_is_not_common_log_10() {
-        for bad in [
-            "1234567",
-            "Password123",
-            "nul\0nul\0nul",
-            "ada.lovelace",
-            &"x".repeat(1_025),
-        ] {
+        for bad in ["1234567", "Password123", "nul\0nul\0nul", "ada.lovelace", &"x".repeat(1_025)] {
             assert!(check_new_password(bad, "Ada.Lovelace").is_err(), "{bad:?}");
         }
         for good in ["correct horse", &"ü".repeat(1_024), "私のパスワードです"] {

@@ -35,19 +35,12 @@ pub(crate) async fn count(pool: &PgPool, key: &[u8; 32]) -> Result<Tally> {
 
 /// Takes a counted try back, because it succeeded: only failed ones use the allowance up.
 pub(crate) async fn take_back(pool: &PgPool, key: &[u8; 32]) -> Result<()> {
-    sqlx::query!(
-        "UPDATE attempts SET count = count - 1 WHERE key = $1 AND count > 0",
-        &key[..]
-    )
-    .execute(pool)
-    .await?;
+    sqlx::query!("UPDATE attempts SET count = count - 1 WHERE key = $1 AND count > 0", &key[..]).execute(pool).await?;
     Ok(())
 }
 
 /// Forgets tallies whose minute is long over.
 pub(crate) async fn purge(pool: &PgPool) -> Result<u64> {
-    let done = sqlx::query!("DELETE FROM attempts WHERE started_at < now() - interval '5 minutes'")
-        .execute(pool)
-        .await?;
+    let done = sqlx::query!("DELETE FROM attempts WHERE started_at < now() - interval '5 minutes'").execute(pool).await?;
     Ok(done.rows_affected())
 }

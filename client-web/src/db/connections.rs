@@ -66,19 +66,11 @@ pub(crate) async fn summary(pool: &PgPool, person_id: Uuid) -> Result<Option<Con
 }
 
 /// Stores a new connection; the refresh token of the one it replaces is queued for revocation.
-pub(crate) async fn replace(
-    pool: &PgPool,
-    person_id: Uuid,
-    server_user_id: Uuid,
-    tokens: &SealedTokens,
-) -> Result<()> {
+pub(crate) async fn replace(pool: &PgPool, person_id: Uuid, server_user_id: Uuid, tokens: &SealedTokens) -> Result<()> {
     let mut transaction = pool.begin().await?;
-    let old = sqlx::query_scalar!(
-        "SELECT refresh_token FROM connections WHERE person_id = $1 FOR UPDATE",
-        person_id,
-    )
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let old = sqlx::query_scalar!("SELECT refresh_token FROM connections WHERE person_id = $1 FOR UPDATE", person_id,)
+        .fetch_optional(&mut *transaction)
+        .await?;
     if let Some(old) = old {
         revocations::insert(&mut *transaction, person_id, &old).await?;
     }
@@ -114,12 +106,7 @@ pub(crate) struct Leased {
 
 /// Takes the right to refresh a generation of tokens, for half a minute; `None` when somebody else has it or
 /// the generation is over. The time is longer than the two calls that may be made under it.
-pub(crate) async fn take_lease(
-    pool: &PgPool,
-    person_id: Uuid,
-    generation: i64,
-    lease_id: Uuid,
-) -> Result<Option<Leased>> {
+pub(crate) async fn take_lease(pool: &PgPool, person_id: Uuid, generation: i64, lease_id: Uuid) -> Result<Option<Leased>> {
     let row = sqlx::query_as!(
         Leased,
         "UPDATE connections SET lease_id = $3, lease_until = now() + interval '30 seconds'
@@ -135,12 +122,7 @@ pub(crate) async fn take_lease(
 }
 
 /// Stores refreshed tokens and ends the lease; `false` when the connection was given up or replaced meanwhile.
-pub(crate) async fn finish_refresh(
-    pool: &PgPool,
-    person_id: Uuid,
-    lease_id: Uuid,
-    tokens: &SealedTokens,
-) -> Result<bool> {
+pub(crate) async fn finish_refresh(pool: &PgPool, person_id: Uuid, lease_id: Uuid, tokens: &SealedTokens) -> Result<bool> {
     let done = sqlx::query!(
         "UPDATE connections SET
              access_token = $3, refresh_token = $4, scope = $5,
@@ -176,12 +158,9 @@ pub(crate) async fn fail_refresh(pool: &PgPool, person_id: Uuid, lease_id: Uuid)
 /// there was no connection.
 pub(crate) async fn remove(pool: &PgPool, person_id: Uuid) -> Result<Option<Uuid>> {
     let mut transaction = pool.begin().await?;
-    let token = sqlx::query_scalar!(
-        "DELETE FROM connections WHERE person_id = $1 RETURNING refresh_token",
-        person_id,
-    )
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let token = sqlx::query_scalar!("DELETE FROM connections WHERE person_id = $1 RETURNING refresh_token", person_id,)
+        .fetch_optional(&mut *transaction)
+        .await?;
     let revocation = match token {
         Some(token) => Some(revocations::insert(&mut *transaction, person_id, &token).await?),
         None => None,

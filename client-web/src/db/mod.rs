@@ -30,9 +30,9 @@ impl DatabaseError {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
             // Classes 08 (connection), 53 (resources) and 57 (operator intervention) pass by themselves.
-            sqlx::Error::Database(error) => error
-                .code()
-                .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class))),
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+            }
             _ => false,
         }
     }
@@ -43,18 +43,13 @@ pub(crate) type Result<T> = std::result::Result<T, DatabaseError>;
 
 /// Opens the pool; fails at once when the database cannot be reached.
 pub(crate) async fn connect(url: &SecretString) -> Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(12)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect(url.expose_secret())
-        .await?;
+    let pool =
+        PgPoolOptions::new().max_connections(12).acquire_timeout(Duration::from_secs(5)).connect(url.expose_secret()).await?;
     Ok(pool)
 }
 
 /// Whether the database answers at all.
 pub(crate) async fn ping(pool: &PgPool) -> Result<()> {
-    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#)
-        .fetch_one(pool)
-        .await?;
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(pool).await?;
     Ok(())
 }

@@ -52,13 +52,9 @@ pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool
 
 /// Finds the account that a username belongs to.
 pub(crate) async fn credentials(pool: &PgPool, username_key: &str) -> Result<Option<Credentials>> {
-    let row = sqlx::query_as!(
-        Credentials,
-        "SELECT id, password_hash FROM people WHERE username_key = $1",
-        username_key,
-    )
-    .fetch_optional(pool)
-    .await?;
+    let row = sqlx::query_as!(Credentials, "SELECT id, password_hash FROM people WHERE username_key = $1", username_key,)
+        .fetch_optional(pool)
+        .await?;
     Ok(row)
 }
 
@@ -79,13 +75,8 @@ pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
 
 /// Replaces a password hash that was made with older parameters, unless the password changed meanwhile.
 pub(crate) async fn replace_hash(pool: &PgPool, id: Uuid, old: &str, new: &str) -> Result<()> {
-    sqlx::query!(
-        "UPDATE people SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
-        id,
-        old,
-        new,
-    )
-    .execute(pool)
-    .await?;
+    sqlx::query!("UPDATE people SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id, old, new,)
+        .execute(pool)
+        .await?;
     Ok(())
 }

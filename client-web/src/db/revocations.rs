@@ -14,20 +14,11 @@ pub(crate) struct RevocationRow {
 }
 
 /// Queues a token, due at once.
-pub(crate) async fn insert(
-    executor: impl PgExecutor<'_>,
-    person_id: Uuid,
-    refresh_token: &str,
-) -> Result<Uuid> {
+pub(crate) async fn insert(executor: impl PgExecutor<'_>, person_id: Uuid, refresh_token: &str) -> Result<Uuid> {
     let id = Uuid::new_v4();
-    sqlx::query!(
-        "INSERT INTO revocations (id, person_id, refresh_token) VALUES ($1, $2, $3)",
-        id,
-        person_id,
-        refresh_token,
-    )
-    .execute(executor)
-    .await?;
+    sqlx::query!("INSERT INTO revocations (id, person_id, refresh_token) VALUES ($1, $2, $3)", id, person_id, refresh_token,)
+        .execute(executor)
+        .await?;
     Ok(id)
 }
 
@@ -51,16 +42,12 @@ pub(crate) async fn claim(pool: &PgPool, wanted: Option<Uuid>) -> Result<Option<
 
 /// Forgets a revocation that was made.
 pub(crate) async fn delete(pool: &PgPool, id: Uuid) -> Result<()> {
-    sqlx::query!("DELETE FROM revocations WHERE id = $1", id)
-        .execute(pool)
-        .await?;
+    sqlx::query!("DELETE FROM revocations WHERE id = $1", id).execute(pool).await?;
     Ok(())
 }
 
 /// Gives up on tokens that have died of age by themselves: no refresh token lives longer than 90 days.
 pub(crate) async fn purge(pool: &PgPool) -> Result<u64> {
-    let done = sqlx::query!("DELETE FROM revocations WHERE created_at < now() - interval '90 days'")
-        .execute(pool)
-        .await?;
+    let done = sqlx::query!("DELETE FROM revocations WHERE created_at < now() - interval '90 days'").execute(pool).await?;
     Ok(done.rows_affected())
 }

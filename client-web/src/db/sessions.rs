@@ -15,12 +15,7 @@ pub(crate) struct SessionRow {
 }
 
 /// Stores a new session; `false` when the id is in use.
-pub(crate) async fn insert(
-    pool: &PgPool,
-    id_hash: &[u8; 32],
-    person_id: Option<Uuid>,
-    row: &SessionRow,
-) -> Result<bool> {
+pub(crate) async fn insert(pool: &PgPool, id_hash: &[u8; 32], person_id: Option<Uuid>, row: &SessionRow) -> Result<bool> {
     let done = sqlx::query!(
         "INSERT INTO sessions (id_hash, person_id, data, expires_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
@@ -36,12 +31,7 @@ pub(crate) async fn insert(
 
 /// Updates a session that is still there. It never inserts: a request that was under way while the person
 /// signed out must not bring the session back.
-pub(crate) async fn update(
-    pool: &PgPool,
-    id_hash: &[u8; 32],
-    person_id: Option<Uuid>,
-    row: &SessionRow,
-) -> Result<()> {
+pub(crate) async fn update(pool: &PgPool, id_hash: &[u8; 32], person_id: Option<Uuid>, row: &SessionRow) -> Result<()> {
     sqlx::query!(
         "UPDATE sessions SET person_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1",
         &id_hash[..],
@@ -68,16 +58,12 @@ pub(crate) async fn find(pool: &PgPool, id_hash: &[u8; 32]) -> Result<Option<Ses
 
 /// Ends a session.
 pub(crate) async fn delete(pool: &PgPool, id_hash: &[u8; 32]) -> Result<()> {
-    sqlx::query!("DELETE FROM sessions WHERE id_hash = $1", &id_hash[..])
-        .execute(pool)
-        .await?;
+    sqlx::query!("DELETE FROM sessions WHERE id_hash = $1", &id_hash[..]).execute(pool).await?;
     Ok(())
 }
 
 /// Deletes the sessions that have expired.
 pub(crate) async fn purge(pool: &PgPool) -> Result<u64> {
-    let done = sqlx::query!("DELETE FROM sessions WHERE expires_at <= now()")
-        .execute(pool)
-        .await?;
+    let done = sqlx::query!("DELETE FROM sessions WHERE expires_at <= now()").execute(pool).await?;
     Ok(done.rows_affected())
 }

@@ -62,9 +62,7 @@ fn connect_page(state: &AppState, member: &Member, problem: Option<Explanation>)
     };
     let mut response = page(status, &template);
     if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

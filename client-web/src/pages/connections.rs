@@ -38,31 +38,18 @@ struct ConnectionsPage {
 }
 
 /// `GET /connections`
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    member: Member,
-    Query(done): Query<Done>,
-) -> Result<Response, PageError> {
-    let summary = connections::summary(&state.pool, member.person.id)
-        .await?
-        .map(|row| Summary {
-            may_read: row.scope.split(' ').any(|word| word == "memories:read"),
-            may_write: row.scope.split(' ').any(|word| word == "memories:write"),
-            connected_at: moments::readable(row.connected_at),
-            connected_at_machine: moments::machine(row.connected_at),
-            refreshed_at: moments::readable(row.refreshed_at),
-            refreshed_at_machine: moments::machine(row.refreshed_at),
-        });
+pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(done): Query<Done>) -> Result<Response, PageError> {
+    let summary = connections::summary(&state.pool, member.person.id).await?.map(|row| Summary {
+        may_read: row.scope.split(' ').any(|word| word == "memories:read"),
+        may_write: row.scope.split(' ').any(|word| word == "memories:write"),
+        connected_at: moments::readable(row.connected_at),
+        connected_at_machine: moments::machine(row.connected_at),
+        refreshed_at: moments::readable(row.refreshed_at),
+        refreshed_at_machine: moments::machine(row.refreshed_at),
+    });
     let frame = Frame::new(&member.visitor, "Your connection", Section::Connections);
     let frame = frame.with_notice(done.done.as_deref());
-    Ok(page(
-        StatusCode::OK,
-        &ConnectionsPage {
-            frame,
-            username: member.person.username,
-            summary,
-        },
-    ))
+    Ok(page(StatusCode::OK, &ConnectionsPage { frame, username: member.person.username, summary }))
 }
 
 /// `POST /connections/disconnect`
@@ -72,9 +59,5 @@ pub(crate) async fn disconnect(
 ) -> Result<Response, PageError> {
     let is_revoked = tokens::disconnect(&state, &member.person).await?;
     tracing::info!(user.id = %member.person.id, is_revoked, "a person disconnected");
-    Ok(see_other(if is_revoked {
-        "/connections?done=disconnected"
-    } else {
-        "/connections?done=disconnecting"
-    }))
+    Ok(see_other(if is_revoked { "/connections?done=disconnected" } else { "/connections?done=disconnecting" }))
 }

@@ -40,12 +40,7 @@ pub(crate) struct FieldErrors {
 impl FieldErrors {
     /// A form in which nothing is wrong yet.
     pub(crate) fn none() -> Self {
-        Self {
-            status: StatusCode::OK,
-            list: Vec::new(),
-            retry_after: None,
-            is_about_connection: false,
-        }
+        Self { status: StatusCode::OK, list: Vec::new(), retry_after: None, is_about_connection: false }
     }
 
     /// One wrong field.
@@ -57,18 +52,12 @@ impl FieldErrors {
 
     pub(crate) fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.status = StatusCode::UNPROCESSABLE_ENTITY;
-        self.list.push(FieldError {
-            field,
-            message: message.into(),
-        });
+        self.list.push(FieldError { field, message: message.into() });
     }
 
     /// The message next to a field.
     pub(crate) fn of(&self, field: &str) -> Option<&str> {
-        self.list
-            .iter()
-            .find(|error| error.field == field)
-            .map(|error| error.message.as_str())
+        self.list.iter().find(|error| error.field == field).map(|error| error.message.as_str())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -79,14 +68,10 @@ impl FieldErrors {
     pub(crate) fn of_call(error: &CallError, fields: &[FieldName]) -> Self {
         let explanation = Explanation::from(error);
         let list = match error {
-            CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => messages
-                .iter()
-                .map(|message| translated(message, fields))
-                .collect(),
-            _ => vec![FieldError {
-                field: "",
-                message: format!("{}. {}", explanation.heading, explanation.message),
-            }],
+            CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => {
+                messages.iter().map(|message| translated(message, fields)).collect()
+            }
+            _ => vec![FieldError { field: "", message: format!("{}. {}", explanation.heading, explanation.message) }],
         };
         Self {
             status: explanation.status,
@@ -101,32 +86,16 @@ impl FieldErrors {
 fn translated(message: &FieldMessage, fields: &[FieldName]) -> FieldError {
     let name = message.field.split(['[', '.']).next().unwrap_or_default();
     match fields.iter().find(|field| field.theirs == name) {
-        Some(field) => FieldError {
-            field: field.ours,
-            message: sentence(field.label, &message.message),
-        },
-        None => FieldError {
-            field: "",
-            message: sentence(name, &message.message),
-        },
+        Some(field) => FieldError { field: field.ours, message: sentence(field.label, &message.message) },
+        None => FieldError { field: "", message: sentence(name, &message.message) },
     }
 }
 
 /// The server says "must have …"; a person wants to read what must.
 fn sentence(subject: &str, predicate: &str) -> String {
-    let colon = if subject.is_empty() || predicate.starts_with("must ") {
-        ""
-    } else {
-        ":"
-    };
-    let stop = if predicate.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
-    format!("{subject}{colon} {predicate}{stop}")
-        .trim_start()
-        .to_owned()
+    let colon = if subject.is_empty() || predicate.starts_with("must ") { "" } else { ":" };
+    let stop = if predicate.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{subject}{colon} {predicate}{stop}").trim_start().to_owned()
 }
 
 #[cfg(test)]
@@ -135,10 +104,7 @@ mod tests {
 
     #[test]
     fn what_the_server_says_becomes_a_sentence() {
-        assert_eq!(
-            sentence("A tag", "must have 1 to 64 characters"),
-            "A tag must have 1 to 64 characters."
-        );
+        assert_eq!(sentence("A tag", "must have 1 to 64 characters"), "A tag must have 1 to 64 characters.");
         assert_eq!(sentence("The text", "It is empty."), "The text: It is empty.");
         assert_eq!(sentence("", "it is too much"), "it is too much.");
     }

@@ -45,7 +45,6 @@ pub(crate) async fn show(State(state): State<AppState>) -> Response {
         (true, false) => (StatusCode::OK, "degraded"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    let checks =
-        json!({ "database": word(database.is_ok()), "server": word(has_server), "client": is_registered });
+    let checks = json!({ "database": word(database.is_ok()), "server": word(has_server), "client": is_registered });
     (status, Json(json!({ "status": overall, "checks": checks }))).into_response()
 }

@@ -29,12 +29,7 @@ pub(crate) async fn show(visitor: Visitor, Query(done): Query<Done>) -> Response
         return see_other("/memories");
     }
     let frame = Frame::new(&visitor, "Your memories, in one place", Section::None);
-    page(
-        StatusCode::OK,
-        &HomePage {
-            frame: frame.with_notice(done.done.as_deref()),
-        },
-    )
+    page(StatusCode::OK, &HomePage { frame: frame.with_notice(done.done.as_deref()) })
 }
 
 /// Every other address.

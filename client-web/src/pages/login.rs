@@ -56,16 +56,8 @@ pub(crate) async fn show(
         return Ok(see_other(&own_path(&wish.next)));
     }
     visitor.prepare_form().await?;
-    let fields = Fields {
-        next: wish.next,
-        ..Fields::default()
-    };
-    Ok(form_page(
-        &visitor,
-        fields,
-        FieldErrors::none(),
-        done.done.as_deref(),
-    ))
+    let fields = Fields { next: wish.next, ..Fields::default() };
+    Ok(form_page(&visitor, fields, FieldErrors::none(), done.done.as_deref()))
 }
 
 /// `POST /login`
@@ -100,13 +92,8 @@ async fn verified(state: &AppState, account: &str, password: &str) -> Result<Opt
         return Ok(None);
     }
     let found = people::credentials(&state.pool, account).await?;
-    let stored = found
-        .as_ref()
-        .map(|credentials| credentials.password_hash.as_str());
-    let verdict = state
-        .passwords
-        .verify(SecretString::from(password), stored)
-        .await?;
+    let stored = found.as_ref().map(|credentials| credentials.password_hash.as_str());
+    let verdict = state.passwords.verify(SecretString::from(password), stored).await?;
     let Some(credentials) = found.filter(|_| verdict != Verdict::NoMatch) else {
         return Ok(None);
     };
@@ -123,17 +110,12 @@ fn own_path(wish: &str) -> String {
         && !wish.starts_with("//")
         && !wish.contains('\\')
         && wish.chars().all(|character| character.is_ascii_graphic());
-    if is_own && !wish.starts_with("/login") {
-        wish.to_owned()
-    } else {
-        "/memories".to_owned()
-    }
+    if is_own && !wish.starts_with("/login") { wish.to_owned() } else { "/memories".to_owned() }
 }
 
 fn too_many(seconds: u64) -> PageError {
-    let message = format!(
-        "This account had too many failed sign-ins from your address. Please wait {seconds} seconds and try again."
-    );
+    let message =
+        format!("This account had too many failed sign-ins from your address. Please wait {seconds} seconds and try again.");
     let mut explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message);
     explanation.retry_after = Some(seconds);
     explanation.into()
@@ -142,15 +124,7 @@ fn too_many(seconds: u64) -> PageError {
 fn form_page(visitor: &Visitor, fields: Fields, errors: FieldErrors, done: Option<&str>) -> Response {
     let frame = Frame::new(visitor, "Sign in", Section::SignIn).with_notice(done);
     let status = errors.status;
-    page(
-        status,
-        &LoginPage {
-            frame,
-            username: fields.username,
-            next: fields.next,
-            errors,
-        },
-    )
+    page(status, &LoginPage { frame, username: fields.username, next: fields.next, errors })
 }
 
 #[cfg(test)]
@@ -159,15 +133,7 @@ mod tests {
 
     #[test]
     fn signing_in_leads_only_to_own_pages_log_12() {
-        for bad in [
-            "",
-            "https://evil.example",
-            "//evil.example",
-            "/\\evil.example",
-            "javascript:alert(1)",
-            "/a\nb",
-            "/login",
-        ] {
+        for bad in ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\nb", "/login"] {
             assert_eq!(own_path(bad), "/memories", "{bad:?}");
         }
         assert_eq!(own_path("/memories/new?x=1"), "/memories/new?x=1");

@@ -24,10 +24,7 @@ pub(crate) async fn submit(
     let mut response = see_other("/?done=signed-out");
     // A browser lets go of a `__Host-` cookie only if the removal is as strict as the cookie was.
     let secure = if state.is_https { "; Secure" } else { "" };
-    let removal = format!(
-        "{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(state.is_https)
-    );
+    let removal = format!("{}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}", cookie_name(state.is_https));
     if let Ok(removal) = HeaderValue::from_str(&removal) {
         response.headers_mut().append(SET_COOKIE, removal);
     }

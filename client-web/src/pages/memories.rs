@@ -65,41 +65,25 @@ impl Wish {
     /// The address of the same list from a cursor on.
     fn path(&self, cursor: Option<&str>) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let members = [
-            ("permission", self.permission.as_str()),
-            ("tag", self.tag.trim()),
-            ("expiry", self.expiry.as_str()),
-        ];
+        let members = [("permission", self.permission.as_str()), ("tag", self.tag.trim()), ("expiry", self.expiry.as_str())];
         for (name, value) in members.into_iter().chain(cursor.map(|cursor| ("cursor", cursor))) {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
         }
-        format!("/memories?{}", query.finish())
-            .trim_end_matches('?')
-            .to_owned()
+        format!("/memories?{}", query.finish()).trim_end_matches('?').to_owned()
     }
 }
 
 /// `GET /memories`
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    member: Member,
-    Query(wish): Query<Wish>,
-) -> Result<Response, PageError> {
+pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wish): Query<Wish>) -> Result<Response, PageError> {
     match tokens::call_tool::<MemoryPage>(&state, &member.person, "get_memories", &wish.data()).await {
         Ok(found) => Ok(list_page(&member, wish, FieldErrors::none(), found)),
         // A cursor that has outlived the list it was made for: start over.
-        Err(CallError::Tool(ToolError::Invalid(_))) if !wish.cursor.is_empty() => {
-            Ok(see_other(&wish.path(None)))
-        }
+        Err(CallError::Tool(ToolError::Invalid(_))) if !wish.cursor.is_empty() => Ok(see_other(&wish.path(None))),
         Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
             let errors = FieldErrors::of_call(&error, &[FieldName::new("tags", "tag", "A tag")]);
-            let nothing = MemoryPage {
-                memories: Vec::new(),
-                next_cursor: None,
-                total: Some(0),
-            };
+            let nothing = MemoryPage { memories: Vec::new(), next_cursor: None, total: Some(0) };
             Ok(list_page(&member, wish, errors, nothing))
         }
         Err(error) => Err(error.into()),
@@ -112,11 +96,7 @@ fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage
     let template = ListPage {
         frame,
         errors,
-        memories: found
-            .memories
-            .iter()
-            .map(|memory| MemoryView::new(memory, &member.person))
-            .collect(),
+        memories: found.memories.iter().map(|memory| MemoryView::new(memory, &member.person)).collect(),
         total: found.total,
         next: found.next_cursor.map(|cursor| wish.path(Some(&cursor))),
         wish,

@@ -32,22 +32,12 @@ struct EditPage {
 }
 
 /// `GET /memories/{id}/edit`
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    member: Member,
-    Path(id): Path<String>,
-) -> Result<Response, PageError> {
+pub(crate) async fn show(State(state): State<AppState>, member: Member, Path(id): Path<String>) -> Result<Response, PageError> {
     let memory = load(&state, &member.person, id_in(&id)?).await?;
     if !MemoryView::new(&memory, &member.person).is_own {
         return Err(PageError::not_found());
     }
-    Ok(form_page(
-        &member,
-        memory.id,
-        MemoryFields::of(&memory),
-        FieldErrors::none(),
-        None,
-    ))
+    Ok(form_page(&member, memory.id, MemoryFields::of(&memory), FieldErrors::none(), None))
 }
 
 /// `POST /memories/{id}/edit`
@@ -63,23 +53,14 @@ pub(crate) async fn submit(
     };
     match tokens::call_tool::<Memory>(&state, &member.person, "update_memory", &data).await {
         Ok(memory) => Ok(see_other(&format!("/memories/{}?done=saved", memory.id))),
-        Err(CallError::Tool(ToolError::VersionMismatch)) => {
-            Ok(conflict_page(&state, &member, id, fields).await)
-        }
-        Err(error) => Ok(form_page(
-            &member,
-            id,
-            fields,
-            MemoryFields::errors_of(&error),
-            None,
-        )),
+        Err(CallError::Tool(ToolError::VersionMismatch)) => Ok(conflict_page(&state, &member, id, fields).await),
+        Err(error) => Ok(form_page(&member, id, fields, MemoryFields::errors_of(&error), None)),
     }
 }
 
 /// Shows both texts; saving once more replaces the stored one, knowingly.
 async fn conflict_page(state: &AppState, member: &Member, id: Uuid, fields: MemoryFields) -> Response {
-    let found =
-        tokens::call_tool::<Memory>(state, &member.person, "get_memory", &json!({ "memory_id": id })).await;
+    let found = tokens::call_tool::<Memory>(state, &member.person, "get_memory", &json!({ "memory_id": id })).await;
     match found {
         Ok(memory) => {
             let message = "This memory was changed elsewhere while you were writing. Nothing of yours is lost: \
@@ -93,29 +74,12 @@ async fn conflict_page(state: &AppState, member: &Member, id: Uuid, fields: Memo
     }
 }
 
-fn form_page(
-    member: &Member,
-    id: Uuid,
-    fields: MemoryFields,
-    errors: FieldErrors,
-    stored: Option<MemoryView>,
-) -> Response {
+fn form_page(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors, stored: Option<MemoryView>) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
     let frame = Frame::new(&member.visitor, "Edit memory", Section::Memories);
-    let mut response = page(
-        status,
-        &EditPage {
-            frame,
-            id,
-            fields,
-            errors,
-            stored,
-        },
-    );
+    let mut response = page(status, &EditPage { frame, id, fields, errors, stored });
     if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

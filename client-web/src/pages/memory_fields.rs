@@ -38,18 +38,12 @@ pub(crate) struct MemoryFields {
 impl MemoryFields {
     /// The form for a new memory.
     pub(crate) fn empty() -> Self {
-        Self {
-            permission: "private".to_owned(),
-            ..Self::default()
-        }
+        Self { permission: "private".to_owned(), ..Self::default() }
     }
 
     /// The form for an existing memory.
     pub(crate) fn of(memory: &Memory) -> Self {
-        let (tags, category) = (
-            memory.tags.join(", "),
-            memory.category.clone().unwrap_or_default(),
-        );
+        let (tags, category) = (memory.tags.join(", "), memory.category.clone().unwrap_or_default());
         let expires = memory.expiration_date.map(moments::input).unwrap_or_default();
         let permission = memory.permission.as_str().to_owned();
         Self {
@@ -102,18 +96,13 @@ impl MemoryFields {
 
     /// What `update_memory` takes.
     pub(crate) fn change(&self, id: Uuid) -> Result<Value, FieldErrors> {
-        let version: i64 = self
-            .version
-            .parse()
-            .map_err(|_| FieldErrors::one("", "The form is incomplete."))?;
+        let version: i64 = self.version.parse().map_err(|_| FieldErrors::one("", "The form is incomplete."))?;
         let mut data = json!({ "memory_id": id, "version": version, "text": self.checked_text()? });
         if self.tags != self.tags_was {
             data["tags"] = self.tag_list().into();
         }
         if self.category != self.category_was {
-            data["category"] = Some(self.category.trim())
-                .filter(|category| !category.is_empty())
-                .into();
+            data["category"] = Some(self.category.trim()).filter(|category| !category.is_empty()).into();
         }
         if self.expires != self.expires_was {
             data["expiration_date"] = self.expiration_date()?.into();
@@ -138,10 +127,7 @@ impl MemoryFields {
         match self.text.chars().count() {
             _ if self.text.trim().is_empty() => Err(FieldErrors::one("text", "Write something to remember.")),
             1..=32_768 => Ok(&self.text),
-            count => Err(FieldErrors::one(
-                "text",
-                format!("A memory has at most 32,768 characters; this one has {count}."),
-            )),
+            count => Err(FieldErrors::one("text", format!("A memory has at most 32,768 characters; this one has {count}."))),
         }
     }
 
@@ -161,10 +147,7 @@ impl MemoryFields {
         }
         match moments::from_input(&self.expires) {
             Some(moment) => Ok(Some(moments::machine(moment))),
-            None => Err(FieldErrors::one(
-                "expires",
-                "Write the time as 2027-01-31T18:00, or leave it empty.",
-            )),
+            None => Err(FieldErrors::one("expires", "Write the time as 2027-01-31T18:00, or leave it empty.")),
         }
     }
 }
@@ -194,18 +177,12 @@ mod tests {
 
         let data = fields.change(id).expect("a change");
 
-        assert_eq!(
-            data,
-            json!({ "memory_id": id, "version": 3, "text": "tea", "category": null })
-        );
+        assert_eq!(data, json!({ "memory_id": id, "version": 3, "text": "tea", "category": null }));
     }
 
     #[test]
     fn tags_are_words_between_commas() {
-        let fields = MemoryFields {
-            tags: " a, b ,,a, c d ".into(),
-            ..MemoryFields::default()
-        };
+        let fields = MemoryFields { tags: " a, b ,,a, c d ".into(), ..MemoryFields::default() };
 
         assert_eq!(fields.tag_list(), ["a", "b", "c d"]);
     }

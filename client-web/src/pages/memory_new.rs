@@ -51,18 +51,9 @@ pub(crate) async fn submit(
 fn form_page(member: &Member, fields: MemoryFields, errors: FieldErrors) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
     let frame = Frame::new(&member.visitor, "New memory", Section::New);
-    let mut response = page(
-        status,
-        &NewMemoryPage {
-            frame,
-            fields,
-            errors,
-        },
-    );
+    let mut response = page(status, &NewMemoryPage { frame, fields, errors });
     if let Some(seconds) = retry_after {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

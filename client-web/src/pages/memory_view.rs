@@ -23,10 +23,7 @@ pub(crate) struct MomentView {
 
 impl MomentView {
     fn new(moment: time::OffsetDateTime) -> Self {
-        Self {
-            readable: moments::readable(moment),
-            machine: moments::machine(moment),
-        }
+        Self { readable: moments::readable(moment), machine: moments::machine(moment) }
     }
 }
 
@@ -57,10 +54,7 @@ impl MemoryView {
             "failed" => Some("Search by meaning cannot find this memory."),
             _ => None,
         };
-        let owner = reader
-            .connection
-            .as_ref()
-            .map(|connection| connection.server_user_id);
+        let owner = reader.connection.as_ref().map(|connection| connection.server_user_id);
         Self {
             id: memory.id,
             text: memory.text.clone(),
@@ -71,14 +65,7 @@ impl MemoryView {
             is_changed: memory.updated_at != memory.created_at,
             is_expired: memory.is_expired,
             search_note,
-            tags: memory
-                .tags
-                .iter()
-                .map(|tag| TagView {
-                    name: tag.clone(),
-                    href: tag_path(tag),
-                })
-                .collect(),
+            tags: memory.tags.iter().map(|tag| TagView { name: tag.clone(), href: tag_path(tag) }).collect(),
             category: memory.category.clone(),
             expires: memory.expiration_date.map(MomentView::new),
             created: MomentView::new(memory.created_at),
@@ -94,18 +81,12 @@ impl MemoryView {
     /// The beginning of the text for lists.
     pub(crate) fn excerpt(&self) -> String {
         let excerpt = markdown::excerpt(&self.text, 280);
-        if excerpt.is_empty() {
-            "(no words)".to_owned()
-        } else {
-            excerpt
-        }
+        if excerpt.is_empty() { "(no words)".to_owned() } else { excerpt }
     }
 }
 
 /// The list of memories with a tag.
 fn tag_path(tag: &str) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("tag", tag)
-        .finish();
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("tag", tag).finish();
     format!("/memories?{query}")
 }

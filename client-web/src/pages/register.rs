@@ -62,10 +62,7 @@ pub(crate) async fn submit(
         Decision::GoOn(permit) => permit,
         Decision::Wait(seconds) => return Err(too_many(seconds)),
     };
-    let password_hash = state
-        .passwords
-        .hash(SecretString::from(fields.password.as_str()))
-        .await?;
+    let password_hash = state.passwords.hash(SecretString::from(fields.password.as_str())).await?;
     let id = Uuid::new_v4();
     let person = NewPerson {
         id,
@@ -109,13 +106,5 @@ fn too_many(seconds: u64) -> PageError {
 fn form_page(visitor: &Visitor, fields: Fields, errors: FieldErrors) -> Response {
     let frame = Frame::new(visitor, "Create an account", Section::Register);
     let status = errors.status;
-    page(
-        status,
-        &RegisterPage {
-            frame,
-            username: fields.username,
-            email: fields.email,
-            errors,
-        },
-    )
+    page(status, &RegisterPage { frame, username: fields.username, email: fields.email, errors })
 }

@@ -49,11 +49,7 @@ impl Wish {
 }
 
 /// `GET /search?q=`
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    member: Member,
-    Query(wish): Query<Wish>,
-) -> Result<Response, PageError> {
+pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wish): Query<Wish>) -> Result<Response, PageError> {
     if member.person.connection.is_none() {
         return Ok(see_other("/connect"));
     }
@@ -79,13 +75,5 @@ pub(crate) async fn show(
 
 fn search_page(member: &Member, wish: Wish, errors: FieldErrors, hits: Option<Vec<HitView>>) -> Response {
     let frame = Frame::new(&member.visitor, "Search", Section::Search);
-    page(
-        errors.status,
-        &SearchPage {
-            frame,
-            wish,
-            errors,
-            hits,
-        },
-    )
+    page(errors.status, &SearchPage { frame, wish, errors, hits })
 }

@@ -29,44 +29,27 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends a request and reads the answer up to the size limit. A server that is not ready counts as away.
     pub(crate) async fn to(request: reqwest::RequestBuilder) -> Result<Self, Outage> {
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| Outage::Away(Some(error.without_url())))?;
+        let mut response = request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| Outage::Away(Some(error.without_url())))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| Outage::Away(Some(error.without_url())))? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
                 return Err(Outage::Unusable("it is too large"));
             }
             body.extend_from_slice(&chunk);
         }
         match status {
-            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-                Err(Outage::Away(None))
-            }
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Err(Outage::Away(None)),
             status if status.is_server_error() => Err(Outage::Unusable("it failed")),
             status if status.is_redirection() => Err(Outage::Unusable("it redirects")),
-            status => Ok(Self {
-                status,
-                retry_after,
-                body,
-            }),
+            status => Ok(Self { status, retry_after, body }),
         }
     }
 
     /// Reads the body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Outage> {
         // The parser's error would quote what a person wrote.
-        serde_json::from_slice(&self.body)
-            .map_err(|_| Outage::Unusable("it is not the JSON that was expected"))
+        serde_json::from_slice(&self.body).map_err(|_| Outage::Unusable("it is not the JSON that was expected"))
     }
 }

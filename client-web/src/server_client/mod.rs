@@ -28,10 +28,7 @@ pub(crate) struct ClientCredentials {
 
 impl ClientCredentials {
     pub(crate) fn new(id: &str, secret: SecretString) -> Self {
-        Self {
-            id: id.to_owned(),
-            secret,
-        }
+        Self { id: id.to_owned(), secret }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -62,10 +59,7 @@ impl ServerClient {
             .no_proxy()
             .user_agent(concat!("picard-web/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self {
-            http,
-            base: base.to_owned(),
-        })
+        Ok(Self { http, base: base.to_owned() })
     }
 
     fn url(&self, path: &str) -> String {
@@ -75,9 +69,6 @@ impl ServerClient {
     /// Whether the server answers at all and says that it is well.
     pub(crate) async fn is_healthy(&self) -> bool {
         let request = self.http.get(self.url("/health")).timeout(Duration::from_secs(2));
-        request
-            .send()
-            .await
-            .is_ok_and(|response| response.status().is_success())
+        request.send().await.is_ok_and(|response| response.status().is_success())
     }
 }

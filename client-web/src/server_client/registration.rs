@@ -58,21 +58,13 @@ impl ServerClient {
 fn credentials(answer: &Answer) -> Result<ClientCredentials, RegistrationFailure> {
     match answer.status {
         StatusCode::CREATED | StatusCode::OK => {
-            let registered: Registered = answer
-                .json()
-                .map_err(|outage| RegistrationFailure::Rejected(outage.to_string()))?;
-            Ok(ClientCredentials::new(
-                &registered.client_id,
-                SecretString::from(registered.client_secret),
-            ))
+            let registered: Registered = answer.json().map_err(|outage| RegistrationFailure::Rejected(outage.to_string()))?;
+            Ok(ClientCredentials::new(&registered.client_id, SecretString::from(registered.client_secret)))
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(RegistrationFailure::Refused),
         status => {
             let problem: Problem = answer.json().unwrap_or_default();
-            Err(RegistrationFailure::Rejected(format!(
-                "{status} {}",
-                problem.detail
-            )))
+            Err(RegistrationFailure::Rejected(format!("{status} {}", problem.detail)))
         }
     }
 }

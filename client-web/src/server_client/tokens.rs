@@ -69,11 +69,7 @@ struct OAuthProblem {
 
 impl ServerClient {
     /// Asks for tokens for a person of this application (the user-token flow).
-    pub(crate) async fn mint(
-        &self,
-        client: &ClientCredentials,
-        request: &MintRequest<'_>,
-    ) -> Result<Grant, TokenError> {
+    pub(crate) async fn mint(&self, client: &ClientCredentials, request: &MintRequest<'_>) -> Result<Grant, TokenError> {
         let mut body = json!({
             "client_id": client.id(),
             "client_secret": client.secret(),
@@ -84,64 +80,30 @@ impl ServerClient {
         if let Some(email) = request.email {
             body["email"] = email.into();
         }
-        let request = self
-            .http
-            .post(self.url("/api/user-tokens/user-token"))
-            .timeout(LONGEST_CALL)
-            .json(&body);
+        let request = self.http.post(self.url("/api/user-tokens/user-token")).timeout(LONGEST_CALL).json(&body);
         grant(&Answer::to(request).await?)
     }
 
     /// Trades a refresh token for new tokens.
-    pub(crate) async fn refresh(
-        &self,
-        client: &ClientCredentials,
-        refresh_token: &SecretString,
-    ) -> Result<Grant, TokenError> {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token.expose_secret()),
-        ];
-        let request = self
-            .http
-            .post(self.url("/token"))
-            .timeout(LONGEST_CALL)
-            .basic_auth(client.id(), Some(client.secret()))
-            .form(&form);
+    pub(crate) async fn refresh(&self, client: &ClientCredentials, refresh_token: &SecretString) -> Result<Grant, TokenError> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];
+        let request =
+            self.http.post(self.url("/token")).timeout(LONGEST_CALL).basic_auth(client.id(), Some(client.secret())).form(&form);
         grant(&Answer::to(request).await?)
     }
 
     /// Revokes a refresh token and, with it, every token of its family. An unknown token counts as revoked.
-    pub(crate) async fn revoke(
-        &self,
-        client: &ClientCredentials,
-        refresh_token: &SecretString,
-    ) -> Result<(), TokenError> {
-        let form = [
-            ("token", refresh_token.expose_secret()),
-            ("token_type_hint", "refresh_token"),
-        ];
-        let request = self
-            .http
-            .post(self.url("/revoke"))
-            .timeout(LONGEST_CALL)
-            .basic_auth(client.id(), Some(client.secret()))
-            .form(&form);
+    pub(crate) async fn revoke(&self, client: &ClientCredentials, refresh_token: &SecretString) -> Result<(), TokenError> {
+        let form = [("token", refresh_token.expose_secret()), ("token_type_hint", "refresh_token")];
+        let request =
+            self.http.post(self.url("/revoke")).timeout(LONGEST_CALL).basic_auth(client.id(), Some(client.secret())).form(&form);
         let answer = Answer::to(request).await?;
-        if answer.status.is_success() {
-            Ok(())
-        } else {
-            Err(failure(&answer))
-        }
+        if answer.status.is_success() { Ok(()) } else { Err(failure(&answer)) }
     }
 }
 
 fn grant(answer: &Answer) -> Result<Grant, TokenError> {
-    if answer.status.is_success() {
-        Ok(answer.json()?)
-    } else {
-        Err(failure(answer))
-    }
+    if answer.status.is_success() { Ok(answer.json()?) } else { Err(failure(answer)) }
 }
 
 fn failure(answer: &Answer) -> TokenError {

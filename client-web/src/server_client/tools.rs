@@ -73,9 +73,7 @@ impl ServerClient {
             StatusCode::PRECONDITION_FAILED => Err(ToolError::VersionMismatch),
             StatusCode::PAYLOAD_TOO_LARGE => Err(ToolError::TooLarge),
             StatusCode::TOO_MANY_REQUESTS => Err(ToolError::RateLimited(answer.retry_after)),
-            StatusCode::UNPROCESSABLE_ENTITY => Err(ToolError::Invalid(
-                answer.json::<Problem>().unwrap_or_default().errors,
-            )),
+            StatusCode::UNPROCESSABLE_ENTITY => Err(ToolError::Invalid(answer.json::<Problem>().unwrap_or_default().errors)),
             _ => Err(Outage::Unusable("its status is not one that a tool gives").into()),
         }
     }

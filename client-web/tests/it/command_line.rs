@@ -26,30 +26,16 @@ async fn registering_writes_the_credentials_once() {
     let path = folder.path().join("web.env");
     fs::write(&path, "# kept\nWEB_ADDR=127.0.0.1:8000\nCLIENT_ID=\n").expect("a file");
 
-    let first = register_client(request(server.url(), "correct", Some(&path)))
-        .await
-        .expect("it is registered");
-    let again = register_client(request(server.url(), "wrong by now", Some(&path)))
-        .await
-        .expect("nothing to do");
+    let first = register_client(request(server.url(), "correct", Some(&path))).await.expect("it is registered");
+    let again = register_client(request(server.url(), "wrong by now", Some(&path))).await.expect("nothing to do");
 
     assert!(matches!(first, Registration::Created { client_id, client_secret }
         if client_id == CLIENT_ID && client_secret.expose_secret() == CLIENT_SECRET));
     assert!(matches!(again, Registration::AlreadyThere { client_id } if client_id == CLIENT_ID));
     let text = fs::read_to_string(&path).expect("a text");
-    assert_eq!(
-        text,
-        format!("# kept\nWEB_ADDR=127.0.0.1:8000\nCLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\n")
-    );
-    assert_eq!(
-        fs::metadata(&path).expect("a file").permissions().mode() & 0o777,
-        0o600
-    );
-    assert_eq!(
-        fs::read_dir(folder.path()).expect("a folder").count(),
-        1,
-        "no temporary file is left"
-    );
+    assert_eq!(text, format!("# kept\nWEB_ADDR=127.0.0.1:8000\nCLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\n"));
+    assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary file is left");
 }
 
 #[tokio::test]
@@ -72,11 +58,7 @@ async fn the_env_file_is_read_where_nothing_else_says_otherwise(pool: PgPool) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("web.env");
     let url = pool.connect_options().to_url_lossy();
-    fs::write(
-        &path,
-        format!("WEB_DATABASE_URL={url}\nWEB_ENCRYPTION_KEYS={KEY}\n"),
-    )
-    .expect("a file");
+    fs::write(&path, format!("WEB_DATABASE_URL={url}\nWEB_ENCRYPTION_KEYS={KEY}\n")).expect("a file");
 
     let status = tokio::process::Command::new(env!("CARGO_BIN_EXE_picard-web"))
         .args(["migrate", "--env-file"])
@@ -86,15 +68,8 @@ async fn the_env_file_is_read_where_nothing_else_says_otherwise(pool: PgPool) {
         .await
         .expect("it runs");
 
-    assert!(
-        status.status.success(),
-        "{}",
-        String::from_utf8_lossy(&status.stderr)
-    );
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM people")
-        .fetch_one(&pool)
-        .await
-        .expect("a table");
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM people").fetch_one(&pool).await.expect("a table");
     assert_eq!(tables, 0);
 }
 
@@ -107,10 +82,7 @@ async fn talkative_program(house: &House, log: &std::path::Path) -> (tokio::proc
     let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_picard-web"))
         .env_clear()
         .envs([
-            (
-                "WEB_DATABASE_URL",
-                house.pool.connect_options().to_url_lossy().as_str(),
-            ),
+            ("WEB_DATABASE_URL", house.pool.connect_options().to_url_lossy().as_str()),
             ("WEB_ENCRYPTION_KEYS", KEY),
             ("SERVER_URL", house.server.url()),
             ("CLIENT_ID", CLIENT_ID),
@@ -137,11 +109,7 @@ async fn the_log_has_neither_tokens_nor_addresses_nor_texts(pool: PgPool) {
     let (mut program, browser) = talkative_program(&house, &path).await;
 
     browser.get("/register").await;
-    let fields = [
-        ("username", "ada"),
-        ("email", "ada@canary.example"),
-        ("password", "canary password"),
-    ];
+    let fields = [("username", "ada"), ("email", "ada@canary.example"), ("password", "canary password")];
     browser.post("/register", &fields).await;
     browser.get("/connect").await;
     browser.post("/connect", &[]).await;

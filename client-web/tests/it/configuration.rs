@@ -7,11 +7,7 @@ use sqlx::PgPool;
 use crate::kit::{KEY, config};
 
 async fn refusal(arguments: &[&str]) -> String {
-    let base = [
-        "picard-web",
-        "--web-addr=127.0.0.1:0",
-        "--web-database-url=postgres://nobody:hunter22@127.0.0.1:1/none",
-    ];
+    let base = ["picard-web", "--web-addr=127.0.0.1:0", "--web-database-url=postgres://nobody:hunter22@127.0.0.1:1/none"];
     let config = Config::try_parse_from(base.iter().chain(arguments)).expect("it parses");
     match picard_web::start(config).await {
         Err(error @ StartError::Config(_)) => error.to_string(),
@@ -31,57 +27,33 @@ async fn production_names_everything_that_is_missing_and_no_value() {
     ])
     .await;
 
-    for name in [
-        "WEB_PUBLIC_URL",
-        "CLIENT_SECRET",
-        "WEB_ENCRYPTION_KEYS",
-        "SERVER_URL",
-    ] {
+    for name in ["WEB_PUBLIC_URL", "CLIENT_SECRET", "WEB_ENCRYPTION_KEYS", "SERVER_URL"] {
         assert!(text.contains(name), "{name}: {text}");
     }
     for value in ["too-short", "c2hvcnQ", "hunter22", "web.example"] {
         assert!(!text.contains(value), "{value}: {text}");
     }
-    assert!(
-        refusal(&["--environment=production"])
-            .await
-            .contains("WEB_PUBLIC_URL is not set")
-    );
+    assert!(refusal(&["--environment=production"]).await.contains("WEB_PUBLIC_URL is not set"));
 }
 
 #[tokio::test]
 async fn without_a_key_it_refuses_and_says_how_to_make_one() {
     let text = refusal(&["--web-encryption-keys="]).await;
-    assert!(
-        text.contains("WEB_ENCRYPTION_KEYS is not set") && text.contains("openssl rand"),
-        "{text}"
-    );
+    assert!(text.contains("WEB_ENCRYPTION_KEYS is not set") && text.contains("openssl rand"), "{text}");
 
     let trivial = format!("{KEY},AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-    assert!(
-        refusal(&[&format!("--web-encryption-keys={trivial}")])
-            .await
-            .contains("anybody could guess")
-    );
+    assert!(refusal(&[&format!("--web-encryption-keys={trivial}")]).await.contains("anybody could guess"));
 }
 
 #[tokio::test]
 async fn half_a_pair_of_credentials_is_a_mistake() {
     let key = format!("--web-encryption-keys={KEY}");
-    assert!(
-        refusal(&[&key, "--client-id=x", "--client-secret="])
-            .await
-            .contains("CLIENT_SECRET is not set")
-    );
+    assert!(refusal(&[&key, "--client-id=x", "--client-secret="]).await.contains("CLIENT_SECRET is not set"));
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn what_is_printed_of_a_configuration_has_no_secret(pool: PgPool) {
-    let config = config(
-        &pool,
-        "http://127.0.0.1:1",
-        &["--web-database-url=postgres://picard:hunter22@db/web"],
-    );
+    let config = config(&pool, "http://127.0.0.1:1", &["--web-database-url=postgres://picard:hunter22@db/web"]);
 
     let printed = format!("{config:?}");
 

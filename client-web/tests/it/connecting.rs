@@ -11,19 +11,11 @@ async fn a_person_connects_and_the_server_gets_what_the_page_says(pool: PgPool) 
     let house = House::open(pool).await;
     let browser = house.stranger();
     browser.get("/register").await;
-    let fields = [
-        ("username", "ada"),
-        ("email", "ada@example.org"),
-        ("password", PASSWORD),
-    ];
+    let fields = [("username", "ada"), ("email", "ada@example.org"), ("password", PASSWORD)];
     browser.post("/register", &fields).await;
 
     let page = browser.get("/connect").await;
-    assert!(
-        page.contains("Read your memories")
-            && page.contains("Write your memories")
-            && page.contains("e-mail")
-    );
+    assert!(page.contains("Read your memories") && page.contains("Write your memories") && page.contains("e-mail"));
     assert_eq!(browser.get("/memories").await.location(), "/connect");
     let connected = browser.post("/connect", &[]).await;
 
@@ -31,18 +23,8 @@ async fn a_person_connects_and_the_server_gets_what_the_page_says(pool: PgPool) 
     let mint = house.server.memo().mints[0].clone();
     assert_eq!(mint["client_id"], CLIENT_ID);
     assert_eq!(
-        (
-            &mint["username"],
-            &mint["email"],
-            &mint["create_if_not_exists"],
-            &mint["scope"]
-        ),
-        (
-            &json!("ada"),
-            &json!("ada@example.org"),
-            &json!(true),
-            &json!("memories:read memories:write")
-        )
+        (&mint["username"], &mint["email"], &mint["create_if_not_exists"], &mint["scope"]),
+        (&json!("ada"), &json!("ada@example.org"), &json!(true), &json!("memories:read memories:write"))
     );
     assert!(browser.get("/memories").await.contains("Nothing remembered yet"));
     assert!(browser.get("/connections").await.contains("write your memories"));
@@ -55,11 +37,7 @@ fn refusals() -> Vec<(Trouble, u16, &'static str)> {
     vec![
         (says(401, "invalid_client"), 502, operator),
         (says(403, "unauthorized_client"), 502, operator),
-        (
-            says(409, "account_link_required"),
-            409,
-            "in use by another account",
-        ),
+        (says(409, "account_link_required"), 409, "in use by another account"),
         (says(403, "access_denied"), 403, "belongs to an administrator"),
         (says(404, "user_not_found"), 403, "not there any more"),
         (says(429, "slow_down"), 429, "short break"),
@@ -82,15 +60,9 @@ async fn every_refusal_of_the_server_is_a_page_that_says_what_to_do(pool: PgPool
 
         assert_eq!(page.status.as_u16(), status, "{words}");
         assert!(page.contains(words), "{words}: {}", page.body);
-        assert!(
-            page.contains("Sign out") && page.contains(r#"action="/connect""#),
-            "one can try again"
-        );
+        assert!(page.contains("Sign out") && page.contains(r#"action="/connect""#), "one can try again");
         assert!(!page.contains(house.server.url()), "WEB-12: no internal address");
-        assert_eq!(
-            matches!(status, 429 | 503),
-            page.headers.contains_key("retry-after")
-        );
+        assert_eq!(matches!(status, 429 | 503), page.headers.contains_key("retry-after"));
     }
 
     house.server.no_more_trouble();
@@ -116,10 +88,7 @@ async fn without_credentials_the_page_tells_the_operator_what_to_run(pool: PgPoo
     let page = browser.get("/connect").await;
     assert!(page.contains("picard-web register-client --env-file .env") && page.contains("CLIENT_ID"));
 
-    assert_eq!(
-        browser.post("/connect", &[]).await.status,
-        StatusCode::BAD_GATEWAY
-    );
+    assert_eq!(browser.post("/connect", &[]).await.status, StatusCode::BAD_GATEWAY);
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -127,21 +96,12 @@ async fn tokens_are_encrypted_and_useless_in_another_persons_row_web_06(pool: Pg
     let house = House::open(pool).await;
     let ada = house.connected("ada").await;
     let grace = house.connected("grace").await;
-    ada.post(
-        "/memories/new",
-        &[("text", "the secret of Ada"), ("permission", "private")],
-    )
-    .await;
+    ada.post("/memories/new", &[("text", "the secret of Ada"), ("permission", "private")]).await;
 
-    let rows: Vec<(String, String)> = sqlx::query_as("SELECT access_token, refresh_token FROM connections")
-        .fetch_all(&house.pool)
-        .await
-        .expect("rows");
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT access_token, refresh_token FROM connections").fetch_all(&house.pool).await.expect("rows");
     for (access, refresh) in rows {
-        assert!(
-            access.starts_with("gAAAA") && refresh.starts_with("gAAAA"),
-            "Fernet tokens"
-        );
+        assert!(access.starts_with("gAAAA") && refresh.starts_with("gAAAA"), "Fernet tokens");
     }
     house
         .execute(
@@ -156,11 +116,7 @@ async fn tokens_are_encrypted_and_useless_in_another_persons_row_web_06(pool: Pg
     assert!(page.contains("has to be made again") && !page.contains("the secret of Ada"));
     assert!(ada.get("/memories").await.contains("the secret of Ada"));
     grace.post("/connect", &[]).await;
-    assert_eq!(
-        grace.get("/memories").await.status,
-        StatusCode::OK,
-        "connecting again mends it"
-    );
+    assert_eq!(grace.get("/memories").await.status, StatusCode::OK, "connecting again mends it");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

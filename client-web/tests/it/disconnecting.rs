@@ -35,9 +35,7 @@ async fn a_revocation_that_fails_is_made_later_web_08(pool: PgPool) {
     assert_eq!(house.number("SELECT count(*) FROM connections").await, 0);
 
     house.server.no_more_trouble();
-    house
-        .execute("UPDATE revocations SET next_attempt_at = now()")
-        .await;
+    house.execute("UPDATE revocations SET next_attempt_at = now()").await;
     // Housekeeping starts with a look at what is due.
     let second = house.second_web().await;
     for _ in 0..100 {
@@ -55,12 +53,7 @@ async fn a_revocation_that_fails_is_made_later_web_08(pool: PgPool) {
 async fn signing_out_keeps_the_connection_as_the_page_says_web_08(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    assert!(
-        browser
-            .get("/connections")
-            .await
-            .contains("Signing out keeps the connection")
-    );
+    assert!(browser.get("/connections").await.contains("Signing out keeps the connection"));
 
     browser.post("/logout", &[]).await;
 

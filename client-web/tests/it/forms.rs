@@ -20,22 +20,12 @@ async fn signing_in_needs_the_token_of_the_same_session_log_01(pool: PgPool) {
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{csrf}");
         assert!(page.contains("no longer valid"));
     }
-    assert_eq!(
-        browser.post_raw("/login", &credentials, &[]).await.status,
-        StatusCode::FORBIDDEN
-    );
+    assert_eq!(browser.post_raw("/login", &credentials, &[]).await.status, StatusCode::FORBIDDEN);
     let token = browser.csrf();
     browser.forget_cookies();
-    let page = browser
-        .post_raw("/login", &[credentials[0], credentials[1], ("csrf", &token)], &[])
-        .await;
+    let page = browser.post_raw("/login", &[credentials[0], credentials[1], ("csrf", &token)], &[]).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN, "without the cookie");
-    assert_eq!(
-        house
-            .number("SELECT count(*) FROM sessions WHERE person_id IS NOT NULL")
-            .await,
-        1
-    );
+    assert_eq!(house.number("SELECT count(*) FROM sessions WHERE person_id IS NOT NULL").await, 1);
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -68,11 +58,7 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
 
     assert_eq!(house.server.memo().tool_calls, calls);
     assert_eq!(house.number("SELECT count(*) FROM connections").await, 1);
-    assert_eq!(
-        browser.get("/connections").await.status,
-        StatusCode::OK,
-        "still signed in"
-    );
+    assert_eq!(browser.get("/connections").await.status, StatusCode::OK, "still signed in");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -89,19 +75,10 @@ async fn forms_of_other_sites_are_refused_whatever_they_carry_log_01(pool: PgPoo
     ] {
         let page = browser.post_raw("/logout", &[("csrf", &csrf)], &headers).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{headers:?}");
-        assert!(
-            page.contains("no longer valid") && page.contains("Sign out"),
-            "a page with the person's navigation"
-        );
+        assert!(page.contains("no longer valid") && page.contains("Sign out"), "a page with the person's navigation");
     }
 
-    let own = browser
-        .post_raw(
-            "/logout",
-            &[("csrf", &csrf)],
-            &[("sec-fetch-site", "same-origin")],
-        )
-        .await;
+    let own = browser.post_raw("/logout", &[("csrf", &csrf)], &[("sec-fetch-site", "same-origin")]).await;
     assert_eq!(own.status, StatusCode::SEE_OTHER);
 }
 
@@ -109,11 +86,7 @@ async fn forms_of_other_sites_are_refused_whatever_they_carry_log_01(pool: PgPoo
 async fn reading_changes_nothing_and_signs_nobody_out_log_17_web_03(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    let paths = [
-        "/logout",
-        "/connections/disconnect",
-        "/memories/00000000-0000-4000-8000-000000000000/delete",
-    ];
+    let paths = ["/logout", "/connections/disconnect", "/memories/00000000-0000-4000-8000-000000000000/delete"];
 
     for path in paths {
         let page = browser.get(path).await;

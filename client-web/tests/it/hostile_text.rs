@@ -1,8 +1,6 @@
 //! Memory text that wants to be more than text (WEB-01, WEB-02).
 
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
+use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use http::StatusCode;
 use sqlx::PgPool;
 use std::cell::RefCell;
@@ -92,18 +90,12 @@ fn tags(html: &str) -> Vec<Tag> {
 
 fn assert_harmless(html: &str, source: &str) {
     for tag in tags(html) {
-        assert!(
-            ELEMENTS.contains(&&*tag.name),
-            "<{}> from {source}: {html}",
-            tag.name
-        );
+        assert!(ELEMENTS.contains(&&*tag.name), "<{}> from {source}: {html}", tag.name);
         for attribute in &tag.attrs {
             let value = &*attribute.value;
             match &*attribute.name.local {
                 "href" => assert!(
-                    ["https://", "http://", "mailto:"]
-                        .iter()
-                        .any(|scheme| value.starts_with(scheme)),
+                    ["https://", "http://", "mailto:"].iter().any(|scheme| value.starts_with(scheme)),
                     "{value} from {source}"
                 ),
                 "rel" => assert_eq!(value, "noopener noreferrer nofollow"),
@@ -116,24 +108,14 @@ fn assert_harmless(html: &str, source: &str) {
 
 /// The part of a memory's page that shows its text.
 fn text_card(page: &str) -> &str {
-    let (_, rest) = page
-        .split_once(r#"<div class="card memory-text">"#)
-        .expect("the text");
+    let (_, rest) = page.split_once(r#"<div class="card memory-text">"#).expect("the text");
     let (text, _) = rest.split_once(r#"<ul class="facts">"#).expect("its end");
-    text.trim_end()
-        .strip_suffix("</div>")
-        .expect("the end of the card")
+    text.trim_end().strip_suffix("</div>").expect("the end of the card")
 }
 
 fn is_unsafe(tag: &Tag) -> bool {
-    let names = [
-        "script", "img", "iframe", "object", "embed", "base", "style", "math", "animate", "i",
-    ];
-    names.contains(&&*tag.name)
-        || tag
-            .attrs
-            .iter()
-            .any(|attribute| attribute.name.local.starts_with("on"))
+    let names = ["script", "img", "iframe", "object", "embed", "base", "style", "math", "animate", "i"];
+    names.contains(&&*tag.name) || tag.attrs.iter().any(|attribute| attribute.name.local.starts_with("on"))
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -142,12 +124,7 @@ async fn no_text_becomes_an_unsafe_node_web_01(pool: PgPool) {
     let browser = house.connected("ada").await;
 
     for source in CORPUS {
-        let fields = [
-            ("text", source),
-            ("tags", "<i>tag</i>"),
-            ("category", "\"><script>"),
-            ("permission", "public"),
-        ];
+        let fields = [("text", source), ("tags", "<i>tag</i>"), ("category", "\"><script>"), ("permission", "public")];
         let created = browser.post("/memories/new", &fields).await;
         assert_eq!(created.status, StatusCode::SEE_OTHER, "{source}");
         let path = created.location().split('?').next().expect("a path").to_owned();

@@ -15,13 +15,7 @@ async fn thirty_page_loads_on_two_replicas_refresh_once_web_07(pool: PgPool) {
     let there = here.also_at(&second);
     house.let_access_tokens_expire().await;
 
-    let loads = (0..30).map(|number| {
-        if number % 2 == 0 {
-            here.get("/memories")
-        } else {
-            there.get("/memories")
-        }
-    });
+    let loads = (0..30).map(|number| if number % 2 == 0 { here.get("/memories") } else { there.get("/memories") });
     let pages = join_all(loads).await;
 
     assert!(pages.iter().all(|page| page.status == StatusCode::OK));
@@ -54,10 +48,7 @@ async fn a_dead_refresh_token_is_replaced_by_the_user_token_flow(pool: PgPool) {
     assert_eq!(page.status, StatusCode::OK);
     let memo = house.server.memo();
     assert_eq!((memo.refreshes, memo.mints.len()), (1, 2));
-    assert_eq!(
-        memo.mints[1]["create_if_not_exists"], false,
-        "a deleted account is not made again silently"
-    );
+    assert_eq!(memo.mints[1]["create_if_not_exists"], false, "a deleted account is not made again silently");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -83,23 +74,11 @@ async fn a_server_that_is_away_is_not_stormed_web_12(pool: PgPool) {
 
     let pages = join_all((0..20).map(|_| browser.get("/memories"))).await;
 
-    assert!(
-        pages
-            .iter()
-            .all(|page| page.status == StatusCode::SERVICE_UNAVAILABLE)
-    );
-    assert!(
-        pages
-            .iter()
-            .all(|page| page.header("retry-after") == "5" && page.contains("Sign out"))
-    );
+    assert!(pages.iter().all(|page| page.status == StatusCode::SERVICE_UNAVAILABLE));
+    assert!(pages.iter().all(|page| page.header("retry-after") == "5" && page.contains("Sign out")));
     assert!(house.server.memo().refreshes < 20);
     house.server.no_more_trouble();
-    assert_eq!(
-        browser.get("/memories").await.status,
-        StatusCode::OK,
-        "nothing was lost"
-    );
+    assert_eq!(browser.get("/memories").await.status, StatusCode::OK, "nothing was lost");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -117,11 +96,7 @@ async fn a_refresh_that_a_disconnect_overtakes_leaves_no_live_token(pool: PgPool
 
     assert_eq!(page.location(), "/connect");
     assert_eq!(house.number("SELECT count(*) FROM connections").await, 0);
-    assert_eq!(
-        house.number("SELECT count(*) FROM revocations").await,
-        1,
-        "the token that came too late is queued"
-    );
+    assert_eq!(house.number("SELECT count(*) FROM revocations").await, 1, "the token that came too late is queued");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -129,9 +104,7 @@ async fn a_lease_whose_holder_died_is_taken_over(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
     house.let_access_tokens_expire().await;
-    house
-        .execute("UPDATE connections SET lease_id = gen_random_uuid(), lease_until = now() + interval '400 milliseconds'")
-        .await;
+    house.execute("UPDATE connections SET lease_id = gen_random_uuid(), lease_until = now() + interval '400 milliseconds'").await;
 
     let page = browser.get("/memories").await;
 

@@ -12,16 +12,7 @@ async fn every_page_carries_the_security_headers_log_04(pool: PgPool) {
     let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                   frame-ancestors 'none'";
 
-    for path in [
-        "/",
-        "/login",
-        "/memories",
-        "/connections",
-        "/nowhere",
-        "/health",
-        "/memories/x",
-        "/search",
-    ] {
+    for path in ["/", "/login", "/memories", "/connections", "/nowhere", "/health", "/memories/x", "/search"] {
         let page = browser.get(path).await;
         assert_eq!(page.header("content-security-policy"), policy, "{path}");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
@@ -59,10 +50,7 @@ async fn on_plain_http_the_cookie_has_another_name_log_03_web_11(pool: PgPool) {
     let page = house.stranger().get("/login").await;
 
     let cookie = page.header("set-cookie");
-    assert!(
-        cookie.starts_with("picard_web_session=") && !cookie.contains("Secure"),
-        "{cookie}"
-    );
+    assert!(cookie.starts_with("picard_web_session=") && !cookie.contains("Secure"), "{cookie}");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
 }
 
@@ -72,20 +60,9 @@ async fn a_slash_at_the_end_makes_no_difference(pool: PgPool) {
     let browser = house.connected("ada").await;
     let stranger = house.stranger();
 
-    for path in [
-        "/memories",
-        "/memories/new",
-        "/connections",
-        "/connect",
-        "/search",
-        "/health",
-    ] {
+    for path in ["/memories", "/memories/new", "/connections", "/connect", "/search", "/health"] {
         let (bare, slashed) = (browser.get(path).await, browser.get(&format!("{path}/")).await);
-        assert_eq!(
-            (bare.status, slashed.status),
-            (StatusCode::OK, StatusCode::OK),
-            "{path}"
-        );
+        assert_eq!((bare.status, slashed.status), (StatusCode::OK, StatusCode::OK), "{path}");
     }
     for path in ["/login/", "/register/", "/"] {
         assert_eq!(stranger.get(path).await.status, StatusCode::OK, "{path}");
@@ -97,25 +74,12 @@ async fn a_slash_at_the_end_makes_no_difference(pool: PgPool) {
 async fn no_token_and_no_secret_is_in_any_page_web_05(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    browser
-        .post("/memories/new", &[("text", "tea"), ("permission", "private")])
-        .await;
-    let id = house.server.memo().memories[0]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let mut paths: Vec<String> = [
-        "/",
-        "/memories",
-        "/memories/new",
-        "/connect",
-        "/connections",
-        "/search?q=tea",
-        "/health",
-        "/nowhere",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    browser.post("/memories/new", &[("text", "tea"), ("permission", "private")]).await;
+    let id = house.server.memo().memories[0]["id"].as_str().expect("an id").to_owned();
+    let mut paths: Vec<String> =
+        ["/", "/memories", "/memories/new", "/connect", "/connections", "/search?q=tea", "/health", "/nowhere"]
+            .map(str::to_owned)
+            .to_vec();
     paths.extend([format!("/memories/{id}"), format!("/memories/{id}/edit")]);
 
     for path in paths {
@@ -124,10 +88,7 @@ async fn no_token_and_no_secret_is_in_any_page_web_05(pool: PgPool) {
         for token in &house.server.memo().issued {
             assert!(!everything.contains(token.as_str()), "{path}");
         }
-        assert!(
-            !everything.contains(crate::kit::CLIENT_SECRET) && !everything.contains("gAAAA"),
-            "{path}"
-        );
+        assert!(!everything.contains(crate::kit::CLIENT_SECRET) && !everything.contains("gAAAA"), "{path}");
     }
 }
 
@@ -136,27 +97,15 @@ async fn the_stylesheet_is_cached_for_ever_under_an_address_of_its_content(pool:
     let house = House::open(pool).await;
     let browser = house.stranger();
     let home = browser.get("/").await;
-    let (_, rest) = home
-        .body
-        .split_once(r#"rel="stylesheet" href=""#)
-        .expect("a stylesheet");
+    let (_, rest) = home.body.split_once(r#"rel="stylesheet" href=""#).expect("a stylesheet");
     let path = rest.split('"').next().expect("a path");
 
     let style = browser.get(path).await;
 
-    assert_eq!(
-        (style.status, style.header("content-type")),
-        (StatusCode::OK, "text/css; charset=utf-8")
-    );
-    assert_eq!(
-        style.header("cache-control"),
-        "public, max-age=31536000, immutable"
-    );
+    assert_eq!((style.status, style.header("content-type")), (StatusCode::OK, "text/css; charset=utf-8"));
+    assert_eq!(style.header("cache-control"), "public, max-age=31536000, immutable");
     assert_eq!(style.header("x-content-type-options"), "nosniff");
-    assert_eq!(
-        browser.get("/static/0000000000000000/style.css").await.status,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(browser.get("/static/0000000000000000/style.css").await.status, StatusCode::NOT_FOUND);
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -173,9 +122,7 @@ async fn health_says_what_works(pool: PgPool) {
         })
     );
 
-    let lonely = picard_web::start(crate::kit::config(&house.pool, "http://127.0.0.1:1", &[]))
-        .await
-        .expect("it starts");
+    let lonely = picard_web::start(crate::kit::config(&house.pool, "http://127.0.0.1:1", &[])).await.expect("it starts");
     let degraded = crate::kit::Browser::at(&lonely).get("/health").await;
     assert_eq!(degraded.status, StatusCode::OK);
     assert!(degraded.contains(r#""status":"degraded""#) && degraded.contains(r#""server":"unavailable""#));
@@ -188,10 +135,7 @@ async fn a_page_that_does_not_exist_is_a_page(pool: PgPool) {
     let stranger = house.stranger().get("/nowhere").await;
     let member = house.member("ada").await.get("/memories/a/b/c").await;
 
-    assert_eq!(
-        (stranger.status, member.status),
-        (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND)
-    );
+    assert_eq!((stranger.status, member.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
     assert!(stranger.contains("This page does not exist") && stranger.contains("Sign in"));
     assert!(member.contains("This page does not exist") && member.contains("Sign out"));
 }

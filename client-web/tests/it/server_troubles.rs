@@ -45,22 +45,12 @@ async fn pages_explain_a_server_in_trouble_and_keep_the_navigation_web_12(pool: 
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
 
-    for (trouble, status) in [
-        (Trouble::Says(503, json!({})), 503),
-        (Trouble::Babbles("?".into()), 502),
-    ] {
+    for (trouble, status) in [(Trouble::Says(503, json!({})), 503), (Trouble::Babbles("?".into()), 502)] {
         house.server.trouble("/api/tools", trouble);
-        for path in [
-            "/memories",
-            "/search?q=x",
-            "/memories/00000000-0000-4000-8000-000000000000",
-        ] {
+        for path in ["/memories", "/search?q=x", "/memories/00000000-0000-4000-8000-000000000000"] {
             let page = browser.get(path).await;
             assert_eq!(page.status.as_u16(), status, "{path}");
-            assert!(
-                page.contains("Sign out") && page.contains(page.header("x-request-id")),
-                "{path}"
-            );
+            assert!(page.contains("Sign out") && page.contains(page.header("x-request-id")), "{path}");
         }
     }
 }

@@ -8,9 +8,7 @@ use sqlx::PgPool;
 use crate::kit::{Browser, House, PASSWORD};
 
 async fn try_as(browser: &Browser, username: &str, password: &str) -> crate::kit::Page {
-    browser
-        .post("/login", &[("username", username), ("password", password)])
-        .await
+    browser.post("/login", &[("username", username), ("password", password)]).await
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -51,10 +49,7 @@ async fn an_unknown_person_costs_the_same_work_log_05(pool: PgPool) {
         list[list.len() / 2]
     });
     // Without the dummy hash the gap would be tenfold; the machine may be busy.
-    assert!(
-        unknown * 2 > known && known * 2 > unknown,
-        "{known:?} {unknown:?}"
-    );
+    assert!(unknown * 2 > known && known * 2 > unknown, "{known:?} {unknown:?}");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -80,10 +75,7 @@ async fn failed_sign_ins_are_limited_over_all_replicas_log_07_log_08(pool: PgPoo
     house.member("grace").await;
     let other_account = house.stranger();
     other_account.get("/login").await;
-    assert_eq!(
-        try_as(&other_account, "grace", PASSWORD).await.status,
-        StatusCode::SEE_OTHER
-    );
+    assert_eq!(try_as(&other_account, "grace", PASSWORD).await.status, StatusCode::SEE_OTHER);
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
@@ -94,10 +86,7 @@ async fn successful_sign_ins_do_not_count(pool: PgPool) {
     for _ in 0..12 {
         let browser = house.stranger();
         browser.get("/login").await;
-        assert_eq!(
-            try_as(&browser, "ada", PASSWORD).await.status,
-            StatusCode::SEE_OTHER
-        );
+        assert_eq!(try_as(&browser, "ada", PASSWORD).await.status, StatusCode::SEE_OTHER);
     }
 }
 
@@ -106,20 +95,11 @@ async fn after_signing_in_one_stays_in_the_application_log_12(pool: PgPool) {
     let house = House::open(pool).await;
     house.member("ada").await;
 
-    for next in [
-        "https://evil.example",
-        "//evil.example",
-        "/\\evil.example",
-        "javascript:alert(1)",
-    ] {
+    for next in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"] {
         let browser = house.stranger();
         browser.get("/login").await;
         let fields = [("username", "ada"), ("password", PASSWORD), ("next", next)];
-        assert_eq!(
-            browser.post("/login", &fields).await.location(),
-            "/memories",
-            "{next}"
-        );
+        assert_eq!(browser.post("/login", &fields).await.location(), "/memories", "{next}");
     }
 }
 
@@ -130,12 +110,6 @@ async fn megabytes_of_password_are_refused_before_they_are_hashed_log_10(pool: P
     let browser = house.stranger();
     browser.get("/login").await;
 
-    assert_eq!(
-        try_as(&browser, "ada", &"x".repeat(1_000_000)).await.status,
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
-    assert_eq!(
-        try_as(&browser, "ada", &"x".repeat(50_000)).await.status,
-        StatusCode::UNPROCESSABLE_ENTITY
-    );
+    assert_eq!(try_as(&browser, "ada", &"x".repeat(1_000_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(try_as(&browser, "ada", &"x".repeat(50_000)).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }

@@ -1,7 +1,7 @@
 //! People's accounts.
 
-use picard_crypto::SecretString;
 use picard_crypto::ExposeSecret as _;
+use picard_crypto::SecretString;
 use picard_domain::account::check_new_password;
 use picard_domain::{Caller, ClientId, Email, Error, GrantId, Scope, UserId, Username};
 use picard_storage::accounts::NewAccount;
@@ -41,7 +41,9 @@ impl App {
             return if account.is_superuser {
                 Ok(AdministratorOutcome::AlreadyThere)
             } else {
-                Err(Error::Conflict("An account of this name exists and is not an administrator's: choose another name.".to_owned()))
+                Err(Error::Conflict(
+                    "An account of this name exists and is not an administrator's: choose another name.".to_owned(),
+                ))
             };
         }
         check_new_password(new.password.expose_secret()).map_err(|error| Error::invalid("password", error.to_string()))?;

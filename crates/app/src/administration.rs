@@ -53,7 +53,12 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unauthorized`], [`Error::RateLimited`], [`Error::Unavailable`] when too many passwords are being hashed.
-    pub async fn authenticate_administrator(&self, name: &str, password: SecretString, address: &str) -> Result<Administrator, Error> {
+    pub async fn authenticate_administrator(
+        &self,
+        name: &str,
+        password: SecretString,
+        address: &str,
+    ) -> Result<Administrator, Error> {
         let key = folded(name);
         let subject = hash_token(&format!("sign-in {key} {address}"));
         if let Some(retry_after) = self.0.store.sign_in_wait(&subject, MOST_FAILURES).await? {
@@ -100,7 +105,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every member that is wrong.
-    pub async fn register_client(&self, administrator: Administrator, command: RegisterClient) -> Result<RegisteredClient, Error> {
+    pub async fn register_client(
+        &self,
+        administrator: Administrator,
+        command: RegisterClient,
+    ) -> Result<RegisteredClient, Error> {
         let checked = check_registration(&command.client_name, command.redirect_uris, &command.scopes, command.is_confidential)
             .map_err(Error::Invalid)?;
         let secret = checked.is_confidential.then(random_token);

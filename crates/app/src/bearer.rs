@@ -12,8 +12,7 @@ impl App {
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
     pub async fn authenticate_bearer(&self, token: &str) -> Result<Caller, Error> {
         let now = self.0.clock.now().unix_seconds();
-        let claims =
-            access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
+        let claims = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
         let state = self
             .0
             .store

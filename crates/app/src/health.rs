@@ -20,11 +20,7 @@ impl App {
     pub async fn health(&self) -> Health {
         let answer = tokio::time::timeout(Duration::from_secs(1), self.embedding_backlog()).await;
         let embedding_backlog = answer.ok().and_then(Result::ok);
-        Health {
-            is_database_up: embedding_backlog.is_some(),
-            is_embedding_up: !self.0.embedding.is_failing(),
-            embedding_backlog,
-        }
+        Health { is_database_up: embedding_backlog.is_some(), is_embedding_up: !self.0.embedding.is_failing(), embedding_backlog }
     }
 
     /// Whether the database answers within a second.

@@ -96,8 +96,18 @@ mod tests {
     fn what_is_no_json_is_refused() {
         let deep = "[".repeat(100_000);
         let bad: [&[u8]; 12] = [
-            b"", b"{", b"{} {}", b"\xff", b"\xef\xbb\xbf{}", br#"{"a": 1, "a": 2}"#, br#"{"b": {"a": 1, "a": 1}}"#, b"NaN", b"Infinity",
-            b"1e400", br#""\ud800""#, deep.as_bytes(),
+            b"",
+            b"{",
+            b"{} {}",
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+            br#"{"a": 1, "a": 2}"#,
+            br#"{"b": {"a": 1, "a": 1}}"#,
+            b"NaN",
+            b"Infinity",
+            b"1e400",
+            br#""\ud800""#,
+            deep.as_bytes(),
         ];
         for text in bad {
             assert!(parse(text).is_err(), "INP-03, INP-04 {:?}", &text[..text.len().min(40)]);

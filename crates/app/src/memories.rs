@@ -5,7 +5,7 @@ use picard_domain::commands::{
     RetrieveMemories, SubmitMemory, SummaryPage, UpdateMemory,
 };
 use picard_domain::memory::Tags;
-use picard_domain::page::{ExpirationStatus, Order, Position, Sort};
+use picard_domain::page::{ExpirationStatus, Order, Sort};
 use picard_domain::{Caller, Error, Memory, MemoryId, Reach, Scope, Timestamp, UserId};
 use picard_storage::memories::{MemoryChange, NewMemory, PageRequest};
 
@@ -180,15 +180,12 @@ impl App {
         let question = format!("{:?}", (list.reach, &list.filter, list.sort, list.order));
         let after = cursor.map(|cursor| self.0.cursors.open(reader, &question, cursor)).transpose()?;
         let request = PageRequest { sort: list.sort, order: list.order, after, limit: list.limit };
-        let (mut memories, total) = tokio::try_join!(
+        let (page, total) = tokio::try_join!(
             self.0.store.memories(list.reach, &list.filter, request),
             self.0.store.count_memories(list.reach, &list.filter),
         )?;
-        let has_more = memories.len() > list.limit as usize;
-        memories.truncate(list.limit as usize);
-        let last = memories.last().filter(|_| has_more).map(|memory| position(memory, list.sort));
-        let next_cursor = last.map(|position| self.0.cursors.seal(reader, &question, position));
-        Ok(MemoryPage { memories, next_cursor, total })
+        let next_cursor = page.next.map(|position| self.0.cursors.seal(reader, &question, position));
+        Ok(MemoryPage { memories: page.memories, next_cursor, total })
     }
 }
 
@@ -199,13 +196,4 @@ struct List {
     sort: Sort,
     order: Order,
     limit: u32,
-}
-
-fn position(memory: &Memory, sort: Sort) -> Position {
-    let moment = match sort {
-        Sort::CreatedAt => Some(memory.created_at),
-        Sort::UpdatedAt => Some(memory.updated_at),
-        Sort::ExpirationDate => memory.expiration_date,
-    };
-    Position { moment, id: memory.id }
 }

@@ -34,12 +34,7 @@ impl App {
             score: similarity.clamp(0.0, 1.0),
             similarity: Some(similarity),
         });
-        Ok(SearchHits {
-            query: command.query.into(),
-            mode: command.mode,
-            memories: hits.collect(),
-            total_found: found.total,
-        })
+        Ok(SearchHits { query: command.query.into(), mode: command.mode, memories: hits.collect(), total_found: found.total })
     }
 
     /// A query that is longer than the model's window is looked for by its beginning.

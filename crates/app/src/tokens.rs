@@ -1,10 +1,10 @@
 //! Tokens: given, refreshed, revoked.
 
+use picard_auth::OAuthError;
 use picard_auth::access_token::{self, AccessTokenClaims};
 use picard_auth::client::{ClientCredentials, secret_fits};
 use picard_auth::refresh::{self, PresentedToken};
 use picard_auth::user_token::{self, NamedAccount};
-use picard_auth::OAuthError;
 use picard_crypto::{ExposeSecret, SecretString, hash_token, random_token};
 use picard_domain::account::folded;
 use picard_domain::{ClientId, Email, Error, GrantId, Scope, Scopes, TokenId, UserId, Username};
@@ -68,7 +68,11 @@ impl App {
     ///
     /// # Errors
     /// As `CONTRACT` names them for `/api/user-tokens/user-token`.
-    pub async fn user_token(&self, credentials: &ClientCredentials, request: UserTokenRequest) -> Result<IssuedTokens, TokenError> {
+    pub async fn user_token(
+        &self,
+        credentials: &ClientCredentials,
+        request: UserTokenRequest,
+    ) -> Result<IssuedTokens, TokenError> {
         let client = self.authenticate_client(credentials).await?;
         if client.secret_hash.is_none() {
             return Err(OAuthError::unauthorized_client("Only confidential clients may name a person.").into());
@@ -84,14 +88,20 @@ impl App {
     ///
     /// # Errors
     /// `invalid_client`, `invalid_grant`, `invalid_scope`.
-    pub async fn refresh(&self, credentials: &ClientCredentials, refresh_token: &str, scope: Option<&str>) -> Result<IssuedTokens, TokenError> {
+    pub async fn refresh(
+        &self,
+        credentials: &ClientCredentials,
+        refresh_token: &str,
+        scope: Option<&str>,
+    ) -> Result<IssuedTokens, TokenError> {
         let client = self.authenticate_client(credentials).await?;
         let wanted = scope.filter(|scope| !scope.is_empty()).map(parse_scope).transpose()?;
         let old = hash_token(refresh_token);
         let invalid = || OAuthError::invalid_grant("The refresh token is not valid (any more): connect again.");
         let stored = self.0.store.refresh_token(&old).await?.ok_or_else(invalid)?;
         let presented = presented(&stored, &client);
-        let decision = refresh::decide(&presented, client.id, wanted.as_ref(), self.0.clock.now(), self.0.settings.refresh_leeway);
+        let decision =
+            refresh::decide(&presented, client.id, wanted.as_ref(), self.0.clock.now(), self.0.settings.refresh_leeway);
         let scopes = match decision {
             refresh::Decision::Rotate(scopes) => scopes,
             refresh::Decision::Refuse(error) => return Err(error.into()),
@@ -127,7 +137,9 @@ impl App {
             return Ok(());
         }
         let now = self.0.clock.now().unix_seconds();
-        let Ok(claims) = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now) else { return Ok(()) };
+        let Ok(claims) = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now) else {
+            return Ok(());
+        };
         if claims.client_id == client.id {
             let expires_at = self.0.clock.after(access_token::LIFETIME);
             self.0.store.revoke_access_token(claims.token_id, claims.user_id, expires_at).await?;
@@ -150,13 +162,23 @@ impl App {
     async fn named_person(&self, client: &Client, request: &UserTokenRequest) -> Result<UserId, TokenError> {
         // By the folded name, before it is checked: no spelling of an administrator's name gets further (UTK-03).
         for _ in 0..2 {
-            let by_username = self.0.store.account_by_username(&folded(&request.username)).await?;
+            // By the address first: an account that is made in between is then found by both, not by the address alone.
             let by_email = match &request.email {
                 Some(email) => self.0.store.account_by_email(&folded(email)).await?,
                 None => None,
             };
-            match user_token::decide(client.id, named(by_username.as_ref()), named(by_email.as_ref()), request.create_if_not_exists) {
-                user_token::Decision::Mint(user_id) => return Ok(user_id),
+            let by_username = self.0.store.account_by_username(&folded(&request.username)).await?;
+            match user_token::decide(
+                client.id,
+                named(by_username.as_ref()),
+                named(by_email.as_ref()),
+                request.create_if_not_exists,
+            ) {
+                user_token::Decision::Mint(user_id) => {
+                    // The key finds an account by spellings that no account could have.
+                    new_account(client.id, request)?;
+                    return Ok(user_id);
+                }
                 user_token::Decision::Refuse(error) => {
                     tracing::warn!(event = "user_token_refused", client.id = %client.id, reason = error.code, "A client was refused a person's tokens.");
                     return Err(error.into());

@@ -133,7 +133,9 @@ fn a_changed_token_is_refused() {
         // The last character of a base64 text can have bits that mean nothing.
         assert!(index + 1 == token.len() || world.verify(&changed) == Err(InvalidToken), "JWT-07 at {index}");
     }
-    for changed in [format!("{token}.x"), format!("{token}="), token[..token.len() - 4].to_owned(), "x".repeat(1 << 20), String::new()] {
+    for changed in
+        [format!("{token}.x"), format!("{token}="), token[..token.len() - 4].to_owned(), "x".repeat(1 << 20), String::new()]
+    {
         assert_eq!(world.verify(&changed), Err(InvalidToken), "JWT-07");
     }
     assert_eq!(other.verify(&token), Err(InvalidToken), "JWT-05: another server's key");

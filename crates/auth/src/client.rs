@@ -47,7 +47,9 @@ pub fn check_registration(
     }
     let parsed: Result<Scopes, _> = scopes.iter().map(|word| word.parse()).collect::<Result<Scopes, _>>();
     match parsed {
-        Ok(scopes) if !scopes.is_empty() && errors.is_empty() => Ok(ClientRegistration { name, redirect_uris, scopes, is_confidential }),
+        Ok(scopes) if !scopes.is_empty() && errors.is_empty() => {
+            Ok(ClientRegistration { name, redirect_uris, scopes, is_confidential })
+        }
         Ok(scopes) => {
             if scopes.is_empty() {
                 errors.push(FieldError::new("scopes", "must name at least one scope"));
@@ -110,7 +112,8 @@ pub fn client_credentials(
     client_secret: Option<&str>,
 ) -> Result<ClientCredentials, OAuthError> {
     let Some(header) = authorization else {
-        let client_id = client_id.ok_or_else(|| OAuthError::invalid_client("The client did not say who it is: send client_id."))?;
+        let client_id =
+            client_id.ok_or_else(|| OAuthError::invalid_client("The client did not say who it is: send client_id."))?;
         return Ok(ClientCredentials { client_id: client_id.to_owned(), client_secret: client_secret.map(str::to_owned) });
     };
     if client_secret.is_some() {
@@ -179,7 +182,10 @@ mod tests {
 
         let many = vec!["https://a.com/cb".to_owned(); 1_000];
         assert!(check_registration("App", many, &["memories:read".into()], true).is_err(), "REG-05");
-        assert!(check_registration("\u{202e}ppA", vec!["https://a.com/cb".into()], &["memories:read".into()], true).is_err(), "REG-09");
+        assert!(
+            check_registration("\u{202e}ppA", vec!["https://a.com/cb".into()], &["memories:read".into()], true).is_err(),
+            "REG-09"
+        );
         assert!(check_registration("App", vec!["https://a.com/cb".into()], &["memories:read".into()], true).is_ok());
     }
 

@@ -109,7 +109,11 @@ mod tests {
         assert!(matches!(decide(Some(&admin)), Decision::Refuse(error) if error.code == "invalid_scope"), "REF-07");
 
         let cut = PresentedToken { client_scopes: read.clone(), ..token.clone() };
-        assert_eq!(super::decide(&cut, cut.client_id, None, now(), LEEWAY), Decision::Rotate(read), "REF-07: cut by an administrator");
+        assert_eq!(
+            super::decide(&cut, cut.client_id, None, now(), LEEWAY),
+            Decision::Rotate(read),
+            "REF-07: cut by an administrator"
+        );
     }
 
     #[test]
@@ -118,7 +122,10 @@ mod tests {
 
         let just_now = used("2026-01-01T00:00:50Z");
         assert!(matches!(decide(&just_now, just_now.client_id, None, now(), LEEWAY), Decision::Refuse(_)), "REF-05");
-        assert!(matches!(decide(&just_now, just_now.client_id, None, now(), Duration::ZERO), Decision::RevokeFamily(_)), "REF-05");
+        assert!(
+            matches!(decide(&just_now, just_now.client_id, None, now(), Duration::ZERO), Decision::RevokeFamily(_)),
+            "REF-05"
+        );
 
         let earlier = used("2026-01-01T00:00:49Z");
         assert!(matches!(decide(&earlier, earlier.client_id, None, now(), LEEWAY), Decision::RevokeFamily(_)), "REF-02");

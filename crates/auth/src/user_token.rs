@@ -40,7 +40,9 @@ pub fn decide(client: ClientId, by_username: Option<NamedAccount>, by_email: Opt
         return match by_email {
             Some(_) => Decision::Refuse(link_required()),
             None if create => Decision::Create,
-            None => Decision::Refuse(OAuthError::user_not_found("There is no account of this name; create_if_not_exists makes one.")),
+            None => {
+                Decision::Refuse(OAuthError::user_not_found("There is no account of this name; create_if_not_exists makes one."))
+            }
         };
     };
     let is_own = account.client_id == Some(client);

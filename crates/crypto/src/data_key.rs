@@ -72,10 +72,7 @@ mod tests {
 
         let wrapped = key.wrap(&ring, ADA, NOW);
 
-        assert_eq!(
-            bytes(&DataKey::unwrap(&ring, ADA, &wrapped).unwrap()),
-            bytes(&key)
-        );
+        assert_eq!(bytes(&DataKey::unwrap(&ring, ADA, &wrapped).unwrap()), bytes(&key));
     }
 
     #[test]
@@ -115,13 +112,7 @@ mod tests {
             plaintext
         };
 
-        for plaintext in [
-            Vec::new(),
-            vec![FORMAT],
-            with_owner(1, 32),
-            with_owner(FORMAT, 31),
-            with_owner(FORMAT, 33),
-        ] {
+        for plaintext in [Vec::new(), vec![FORMAT], with_owner(1, 32), with_owner(FORMAT, 31), with_owner(FORMAT, 33)] {
             let error = DataKey::unwrap(&ring, ADA, &ring.encrypt(&plaintext, NOW)).unwrap_err();
             assert_eq!(error, DecryptError::Malformed, "{plaintext:?}");
         }
@@ -129,10 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_data_key_is_printed() {
-        assert_eq!(
-            format!("{:?}", DataKey::generate()),
-            "DataKey(FernetKey([redacted]))"
-        );
+        assert_eq!(format!("{:?}", DataKey::generate()), "DataKey(FernetKey([redacted]))");
     }
 
     fn copy(key: &FernetKey) -> FernetKey {

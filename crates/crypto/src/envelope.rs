@@ -59,11 +59,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
-    const HERE: TextBinding = TextBinding {
-        memory_id: [1; 16],
-        owner_id: [2; 16],
-        version: 3,
-    };
+    const HERE: TextBinding = TextBinding { memory_id: [1; 16], owner_id: [2; 16], version: 3 };
 
     #[test]
     fn a_text_comes_back_byte_for_byte() {
@@ -80,10 +76,7 @@ mod tests {
     #[test]
     fn the_layout_inside_the_token_is_fixed() {
         let key = DataKey::generate();
-        let binding = TextBinding {
-            version: 0x0102_0304_0506_0708,
-            ..HERE
-        };
+        let binding = TextBinding { version: 0x0102_0304_0506_0708, ..HERE };
 
         let token = seal_text(&key, &binding, "text", NOW);
 
@@ -98,14 +91,8 @@ mod tests {
         let token = seal_text(&key, &HERE, "text", NOW);
 
         for elsewhere in [
-            TextBinding {
-                memory_id: [9; 16],
-                ..HERE
-            },
-            TextBinding {
-                owner_id: [9; 16],
-                ..HERE
-            },
+            TextBinding { memory_id: [9; 16], ..HERE },
+            TextBinding { owner_id: [9; 16], ..HERE },
             TextBinding { version: 2, ..HERE },
             TextBinding { version: -3, ..HERE },
         ] {
@@ -130,12 +117,7 @@ mod tests {
         let mut unknown_format = header.to_vec();
         unknown_format[0] = 2;
 
-        let insides = [
-            Vec::new(),
-            header[..HEADER - 1].to_vec(),
-            unknown_format,
-            [&header[..], &[0xFF]].concat(),
-        ];
+        let insides = [Vec::new(), header[..HEADER - 1].to_vec(), unknown_format, [&header[..], &[0xFF]].concat()];
         let sealed = insides.map(|inside| fernet::encrypt(key.as_fernet(), &inside, NOW));
 
         let plain = [String::new(), "a plain text".to_owned()];

@@ -48,8 +48,8 @@ pub(crate) fn seal(key: &FernetKey, plaintext: &[u8], now_unix: u64) -> Vec<u8> 
 
 /// A chosen IV is for the specification's vectors only: using one twice would show equal beginnings of texts.
 fn encrypt_with(key: &FernetKey, plaintext: &[u8], now_unix: u64, iv: &[u8; BLOCK]) -> Vec<u8> {
-    let ciphertext = cbc::Encryptor::<Aes128>::new(key.encryption_half().into(), iv.into())
-        .encrypt_padded_vec::<Pkcs7>(plaintext);
+    let ciphertext =
+        cbc::Encryptor::<Aes128>::new(key.encryption_half().into(), iv.into()).encrypt_padded_vec::<Pkcs7>(plaintext);
 
     let mut token = Vec::with_capacity(57 + ciphertext.len());
     token.push(VERSION);
@@ -64,9 +64,7 @@ fn encrypt_with(key: &FernetKey, plaintext: &[u8], now_unix: u64, iv: &[u8; BLOC
 /// Authenticates first, in constant time, and decrypts only what is genuine: no padding oracle.
 pub(crate) fn open(key: &FernetKey, token: &[u8]) -> Result<Vec<u8>, DecryptError> {
     let parts = Parts::of(token).ok_or(DecryptError::Malformed)?;
-    authenticator(key, parts.signed)
-        .verify_slice(parts.tag)
-        .map_err(|_| DecryptError::Unauthentic)?;
+    authenticator(key, parts.signed).verify_slice(parts.tag).map_err(|_| DecryptError::Unauthentic)?;
     cbc::Decryptor::<Aes128>::new(key.encryption_half().into(), parts.iv.into())
         .decrypt_padded_vec::<Pkcs7>(parts.ciphertext)
         .map_err(|_| DecryptError::Malformed)
@@ -82,9 +80,7 @@ pub(crate) fn timestamp(token: &[u8]) -> Option<u64> {
 }
 
 fn authenticator(key: &FernetKey, signed: &[u8]) -> Hmac<Sha256> {
-    Hmac::<Sha256>::new_from_slice(key.signing_half())
-        .expect("HMAC takes keys of any length")
-        .chain_update(signed)
+    Hmac::<Sha256>::new_from_slice(key.signing_half()).expect("HMAC takes keys of any length").chain_update(signed)
 }
 
 struct Parts<'a> {
@@ -123,7 +119,8 @@ mod tests {
     const WRITTEN: u64 = 499_162_800;
     const HELLO: &str = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA==";
     const EXPIRED: &str = "gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykRtfsH-p1YsUD2Q==";
-    const FAR_FUTURE: &str = "gAAAAAAdwStRAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAnja1xKYyhd-Y6mSkTOyTGJmw2Xc2a6kBd-iX9b_qXQcw==";
+    const FAR_FUTURE: &str =
+        "gAAAAAAdwStRAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAnja1xKYyhd-Y6mSkTOyTGJmw2Xc2a6kBd-iX9b_qXQcw==";
 
     fn secret() -> FernetKey {
         FernetKey::parse(SECRET).unwrap()
@@ -168,11 +165,7 @@ mod tests {
                 Unauthentic,
                 "gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPAl1-szkFVzXTuGb4hR8AKtwcaX1YdykQUFBQUFBQUFBQQ==",
             ),
-            (
-                "too short",
-                Malformed,
-                "gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPA==",
-            ),
+            ("too short", Malformed, "gAAAAAAdwJ6xAAECAwQFBgcICQoLDA0OD3HkMATM5lFqGaerZ-fWPA=="),
             (
                 "invalid base64",
                 Malformed,
@@ -204,10 +197,7 @@ mod tests {
     #[test]
     fn age_matters_to_the_specification_but_never_to_stored_data() {
         assert_eq!(verify_with_ttl(EXPIRED, 60, WRITTEN + 91), Err("expired"));
-        assert_eq!(
-            verify_with_ttl(FAR_FUTURE, 60, WRITTEN + 1),
-            Err("from the future")
-        );
+        assert_eq!(verify_with_ttl(FAR_FUTURE, 60, WRITTEN + 1), Err("from the future"));
 
         // The specification's two tokens hold an empty message.
         assert_eq!(decrypt(&secret(), EXPIRED).unwrap(), b"");
@@ -220,8 +210,7 @@ mod tests {
 
     #[test]
     fn the_same_text_never_gives_the_same_token() {
-        let tokens: std::collections::HashSet<_> =
-            (0..100).map(|_| encrypt(&secret(), b"text", WRITTEN)).collect();
+        let tokens: std::collections::HashSet<_> = (0..100).map(|_| encrypt(&secret(), b"text", WRITTEN)).collect();
 
         assert_eq!(tokens.len(), 100);
     }
@@ -230,10 +219,7 @@ mod tests {
     fn another_key_opens_nothing() {
         let token = encrypt(&secret(), b"text", WRITTEN);
 
-        assert_eq!(
-            decrypt(&FernetKey::generate(), &token),
-            Err(DecryptError::Unauthentic)
-        );
+        assert_eq!(decrypt(&FernetKey::generate(), &token), Err(DecryptError::Unauthentic));
     }
 
     #[test]

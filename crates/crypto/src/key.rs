@@ -49,9 +49,7 @@ impl Key {
     pub(crate) fn derive(&self, label: &str) -> Self {
         let derivation = Hkdf::<Sha256>::new(Some(DERIVATION_SALT), self.as_bytes());
         Self(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
-            derivation
-                .expand(label.as_bytes(), bytes)
-                .expect("32 bytes are within what HKDF-SHA256 can give");
+            derivation.expand(label.as_bytes(), bytes).expect("32 bytes are within what HKDF-SHA256 can give");
         }))
     }
 }
@@ -73,14 +71,8 @@ impl FernetKey {
 
     /// Reads base64url of 32 bytes, with or without padding; the errors never repeat the input.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let bytes = Zeroizing::new(
-            KEY_ENCODING
-                .decode(text.trim())
-                .map_err(|_| KeyError::NotBase64)?,
-        );
-        Key::from_slice(&bytes)
-            .map(Self)
-            .ok_or(KeyError::WrongLength { bytes: bytes.len() })
+        let bytes = Zeroizing::new(KEY_ENCODING.decode(text.trim()).map_err(|_| KeyError::NotBase64)?);
+        Key::from_slice(&bytes).map(Self).ok_or(KeyError::WrongLength { bytes: bytes.len() })
     }
 
     /// Writes the key as every Fernet implementation reads it: padded base64url, 44 characters.
@@ -90,10 +82,7 @@ impl FernetKey {
 
     /// Names the key in logs and rows without giving it away: 8 hexadecimal digits.
     pub fn fingerprint(&self) -> String {
-        let hash = Sha256::new()
-            .chain_update(b"picard key fingerprint 1")
-            .chain_update(self.0.as_bytes())
-            .finalize();
+        let hash = Sha256::new().chain_update(b"picard key fingerprint 1").chain_update(self.0.as_bytes()).finalize();
         hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -166,10 +155,7 @@ mod tests {
             ("c2hvcnQ=", KeyError::WrongLength { bytes: 5 }),
             ("not base64!", KeyError::NotBase64),
             // The standard alphabet is not the URL-safe one.
-            (
-                "cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=",
-                KeyError::NotBase64,
-            ),
+            ("cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=", KeyError::NotBase64),
         ];
 
         for (text, expected) in refused {
@@ -203,10 +189,7 @@ mod tests {
         let cursors = FernetKey::from_key(key.as_key().derive("cursors"));
         let other = FernetKey::from_key(key.as_key().derive("cursor"));
 
-        assert_eq!(
-            cursors.encode().expose_secret(),
-            "FAqdrVhA4oC8tIO1KQNLyoWIo24bUrQ-JZIMwMSnaeE="
-        );
+        assert_eq!(cursors.encode().expose_secret(), "FAqdrVhA4oC8tIO1KQNLyoWIo24bUrQ-JZIMwMSnaeE=");
         assert_ne!(cursors.encode().expose_secret(), other.encode().expose_secret());
     }
 }

@@ -26,9 +26,10 @@ impl KeyRing {
         if text.trim().is_empty() {
             return Err(KeyRingError::Empty);
         }
-        let keys = text.split(',').zip(1..).map(|(key, position)| {
-            FernetKey::parse(key).map_err(|source| KeyRingError::Key { position, source })
-        });
+        let keys = text
+            .split(',')
+            .zip(1..)
+            .map(|(key, position)| FernetKey::parse(key).map_err(|source| KeyRingError::Key { position, source }));
         Self::new(keys.collect::<Result<_, _>>()?)
     }
 
@@ -73,9 +74,7 @@ impl KeyRing {
     /// The same derivation for every key, in order: a ring for one purpose that outlives a rotation.
     pub(crate) fn derive_ring(&self, label: &str) -> Self {
         let derive = |key: &FernetKey| FernetKey::from_key(key.as_key().derive(label));
-        Self {
-            keys: self.keys.iter().map(derive).collect(),
-        }
+        Self { keys: self.keys.iter().map(derive).collect() }
     }
 
     /// Opens a token that is no longer in base64url.
@@ -168,10 +167,7 @@ mod tests {
 
         let error = KeyRing::parse(&list).unwrap_err();
 
-        assert_eq!(
-            error.to_string(),
-            "key number 2 of the list is 5 bytes long instead of 32"
-        );
+        assert_eq!(error.to_string(), "key number 2 of the list is 5 bytes long instead of 32");
         assert_eq!(KeyRing::parse("  ").unwrap_err(), KeyRingError::Empty);
         assert_eq!(KeyRing::new(Vec::new()).unwrap_err(), KeyRingError::Empty);
         assert!(KeyRing::parse(&format!("{},", good.expose_secret())).is_err());

@@ -43,24 +43,17 @@ impl PasswordHasher {
     }
 
     fn with_wait(max_parallel: usize, longest_wait: Duration) -> Self {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_LENGTH))
-            .expect("the parameters are within argon2's bounds");
+        let params =
+            Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_LENGTH)).expect("the parameters are within argon2's bounds");
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy =
-            hash(&argon2, &random_bytes::<32>()).expect("a program that starts has memory for one hash");
-        Self {
-            permits: Arc::new(Semaphore::new(max_parallel.max(1))),
-            longest_wait,
-            argon2,
-            dummy: dummy.into(),
-        }
+        let dummy = hash(&argon2, &random_bytes::<32>()).expect("a program that starts has memory for one hash");
+        Self { permits: Arc::new(Semaphore::new(max_parallel.max(1))), longest_wait, argon2, dummy: dummy.into() }
     }
 
     /// Hashes a password into a PHC string with a fresh salt. The caller has checked the password's length.
     pub async fn hash(&self, password: SecretString) -> Result<String, Busy> {
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.expose_secret().as_bytes()))
-            .await?
+        self.run(move || hash(&argon2, password.expose_secret().as_bytes())).await?
     }
 
     /// Compares a password with a stored PHC string. `None`, for an unknown account or one without a password, and a
@@ -85,10 +78,7 @@ impl PasswordHasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let turn = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(self.longest_wait, turn)
-            .await
-            .map_err(|_| Busy)?
-            .map_err(|_| Busy)?;
+        let permit = tokio::time::timeout(self.longest_wait, turn).await.map_err(|_| Busy)?.map_err(|_| Busy)?;
         // The permit goes with the work: a caller who hangs up frees no memory, so it must free no turn either.
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -101,10 +91,7 @@ impl PasswordHasher {
 
 impl fmt::Debug for PasswordHasher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PasswordHasher")
-            .field("free_turns", &self.permits.available_permits())
-            .finish_non_exhaustive()
+        formatter.debug_struct("PasswordHasher").field("free_turns", &self.permits.available_permits()).finish_non_exhaustive()
     }
 }
 
@@ -144,10 +131,7 @@ impl Stored {
             && params.t_cost() >= PASSES
             && salt_length >= SALT_LENGTH
             && output_length >= OUTPUT_LENGTH;
-        Some(Self {
-            hash,
-            needs_rehash: !is_current,
-        })
+        Some(Self { hash, needs_rehash: !is_current })
     }
 
     fn judge(&self, argon2: &Argon2<'_>, password: &[u8]) -> Result<Verdict, Busy> {
@@ -191,11 +175,7 @@ mod tests {
 
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert_ne!(stored, again);
-        for (password, expected) in [
-            ("make it so", Verdict::Match),
-            ("make it so ", Verdict::NoMatch),
-            ("", Verdict::NoMatch),
-        ] {
+        for (password, expected) in [("make it so", Verdict::Match), ("make it so ", Verdict::NoMatch), ("", Verdict::NoMatch)] {
             let verdict = hasher.verify(secret(password), Some(&stored)).await;
             assert_eq!(verdict, Ok(expected), "{password:?}");
         }
@@ -209,14 +189,8 @@ mod tests {
 
         let almost = format!("{}x", "🖖".repeat(1_023));
 
-        assert_eq!(
-            hasher.verify(secret(&long), Some(&stored)).await,
-            Ok(Verdict::Match)
-        );
-        assert_eq!(
-            hasher.verify(secret(&almost), Some(&stored)).await,
-            Ok(Verdict::NoMatch)
-        );
+        assert_eq!(hasher.verify(secret(&long), Some(&stored)).await, Ok(Verdict::Match));
+        assert_eq!(hasher.verify(secret(&almost), Some(&stored)).await, Ok(Verdict::NoMatch));
     }
 
     /// The test vector of RFC 9106 uses a secret and associated data; this one is argon2's own (reference
@@ -225,9 +199,7 @@ mod tests {
     async fn a_hash_of_another_implementation_matches() {
         let stored = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
 
-        let verdict = PasswordHasher::new(1)
-            .verify(secret("password"), Some(stored))
-            .await;
+        let verdict = PasswordHasher::new(1).verify(secret("password"), Some(stored)).await;
 
         assert_eq!(verdict, Ok(Verdict::MatchNeedsRehash));
     }
@@ -258,13 +230,7 @@ mod tests {
         let bcrypt = "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW";
 
         let usual = quickest(&hasher, Some(&known)).await;
-        for stored in [
-            None,
-            Some(""),
-            Some("plain"),
-            Some(bcrypt),
-            Some("$argon2id$v=19$m=19456,t=2,p=1"),
-        ] {
+        for stored in [None, Some(""), Some("plain"), Some(bcrypt), Some("$argon2id$v=19$m=19456,t=2,p=1")] {
             // Skipping the work would be a thousand times quicker; the slack is for a busy machine.
             assert!(quickest(&hasher, stored).await > usual / 3, "{stored:?}");
         }

@@ -73,11 +73,7 @@ mod tests {
 
         let sealed = cursors(&[&key]).seal(b"secret position");
 
-        assert!(
-            sealed
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        );
+        assert!(sealed.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)));
         let raw = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
         assert!(!raw.windows(6).any(|window| window == b"secret"));
     }

@@ -314,7 +314,8 @@ mod tests {
         let kept = update(&format!(r#"{{"memory_id": "{id}"}}"#)).expect("a command");
         assert_eq!((kept.expiration_date, kept.category), (None, None));
 
-        let cleared = update(&format!(r#"{{"memory_id": "{id}", "expiration_date": null, "category": null}}"#)).expect("a command");
+        let cleared =
+            update(&format!(r#"{{"memory_id": "{id}", "expiration_date": null, "category": null}}"#)).expect("a command");
         assert_eq!((cleared.expiration_date, cleared.category), (Some(None), Some(None)));
 
         assert!(update(&format!(r#"{{"memory_id": "{id}", "text": null}}"#)).is_err());

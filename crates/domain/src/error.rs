@@ -129,7 +129,9 @@ impl fmt::Display for Error {
                 write!(f, "The memory has changed: its version is now {current}. Read it again and repeat the change.")
             }
             Self::RateLimited { retry_after } => write!(f, "Too many requests; try again in {} s.", retry_after.as_secs().max(1)),
-            Self::Unavailable { what, .. } => write!(f, "{what} is not available at the moment; try again shortly."),
+            Self::Unavailable { what, .. } => {
+                write!(f, "{what} is not available at the moment; try again shortly.")
+            }
             Self::Internal(_) => f.write_str("Something went wrong on our side. The request id helps to find it in the log."),
         }
     }

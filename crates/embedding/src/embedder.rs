@@ -48,9 +48,6 @@ pub enum EmbedError {
 
 impl EmbedError {
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
-        Self::Unavailable {
-            retry_after: None,
-            reason: reason.into(),
-        }
+        Self::Unavailable { retry_after: None, reason: reason.into() }
     }
 }

@@ -123,10 +123,7 @@ impl Embedder for LocalModel {
         let (reply, answer) = oneshot::channel();
         let texts = texts.iter().map(|text| (*text).to_owned()).collect();
         let gone = |_| EmbedError::unavailable("the model's thread has ended");
-        self.queue
-            .send(Request { texts, reply })
-            .await
-            .map_err(|_| gone(()))?;
+        self.queue.send(Request { texts, reply }).await.map_err(|_| gone(()))?;
         answer.await.map_err(|_| gone(()))?
     }
 }
@@ -136,10 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests take the folder from the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "tests take the folder from the environment")]
     fn the_thread_ends_with_the_last_handle() {
         let Some(folder) = std::env::var_os("EMBEDDING_MODEL_DIR") else {
             eprintln!("left out: EMBEDDING_MODEL_DIR is not set");

@@ -29,7 +29,7 @@ pub struct OpenAiCompatible {
     endpoint: Url,
     authorization: Option<HeaderValue>,
     name: String,
-    model: String,
+    asked_model: String,
     dimensions: usize,
     asked_dimensions: Option<usize>,
     timeout: Duration,
@@ -49,7 +49,7 @@ impl OpenAiCompatible {
             name: settings.name(),
             dimensions: settings.vector_dimensions()?,
             asked_dimensions: settings.dimensions,
-            model: settings.model,
+            asked_model: settings.model,
             timeout: settings.timeout,
             breaker: Breaker::default(),
         })
@@ -87,12 +87,7 @@ impl OpenAiCompatible {
     }
 
     async fn attempt(&self, texts: &[&str]) -> Result<Vec<Vector>, Failure> {
-        let body = Body {
-            model: &self.model,
-            input: texts,
-            dimensions: self.asked_dimensions,
-            encoding_format: "float",
-        };
+        let body = Body { model: &self.asked_model, input: texts, dimensions: self.asked_dimensions, encoding_format: "float" };
         let mut request = self.http.post(self.endpoint.clone()).json(&body);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
@@ -108,7 +103,7 @@ impl OpenAiCompatible {
     async fn read(&self, response: Response, count: usize) -> Result<Vec<Vector>, EmbedError> {
         let bytes = wire::bounded(response, wire::MAX_ANSWER).await?;
         let answer = wire::parse(&bytes)?;
-        settings::check_echo(&self.model, answer.model.as_deref())?;
+        settings::check_echo(&self.asked_model, answer.model.as_deref())?;
         answer.vectors(count, self.dimensions)
     }
 }

@@ -11,10 +11,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn of_tool(error: &Error) -> Result<CallToolResult, ErrorData> {
     log_cause(error);
     match error {
-        Error::UnknownTool => Err(ErrorData::invalid_params(
-            "There is no tool of this name; tools/list names them.",
-            None,
-        )),
+        Error::UnknownTool => Err(ErrorData::invalid_params("There is no tool of this name; tools/list names them.", None)),
         Error::Internal(_) => Err(internal()),
         _ => Ok(CallToolResult::structured_error(Value::Object(described(error)))),
     }
@@ -27,9 +24,7 @@ pub(crate) fn of_list(error: &Error) -> ErrorData {
     match error {
         Error::Internal(_) => internal(),
         Error::Invalid(_) | Error::NotFound => ErrorData::invalid_params(error.to_string(), data()),
-        Error::RateLimited { .. } | Error::Unavailable { .. } => {
-            ErrorData::internal_error(error.to_string(), data())
-        }
+        Error::RateLimited { .. } | Error::Unavailable { .. } => ErrorData::internal_error(error.to_string(), data()),
         _ => ErrorData::invalid_request(error.to_string(), data()),
     }
 }
@@ -49,10 +44,7 @@ pub(crate) fn internal() -> ErrorData {
 }
 
 fn described(error: &Error) -> Map<String, Value> {
-    let mut members = Map::from_iter([
-        ("code".to_owned(), error.code().into()),
-        ("detail".to_owned(), error.to_string().into()),
-    ]);
+    let mut members = Map::from_iter([("code".to_owned(), error.code().into()), ("detail".to_owned(), error.to_string().into())]);
     if let Error::Invalid(errors) = error {
         let named = |error: &FieldError| json!({ "field": error.field, "message": error.message });
         members.insert("errors".to_owned(), errors.iter().map(named).collect());
@@ -89,31 +81,20 @@ mod tests {
         let text = &result.content[0].as_text().expect("text").text;
         assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), structured);
 
-        let not_found = of_tool(&Error::NotFound)
-            .expect("a result")
-            .structured_content
-            .expect("structured content");
+        let not_found = of_tool(&Error::NotFound).expect("a result").structured_content.expect("structured content");
         assert_eq!(not_found["code"], "not_found");
         assert!(not_found.get("errors").is_none());
     }
 
     #[test]
     fn a_tool_that_does_not_exist_is_a_failure_of_the_protocol() {
-        assert_eq!(
-            of_tool(&Error::UnknownTool).expect_err("an error").code,
-            ErrorCode::INVALID_PARAMS,
-            "SCO-06"
-        );
+        assert_eq!(of_tool(&Error::UnknownTool).expect_err("an error").code, ErrorCode::INVALID_PARAMS, "SCO-06");
     }
 
     #[test]
     fn a_bug_is_not_described() {
         let bug = || Error::internal("relation memories does not exist");
-        for error in [
-            of_tool(&bug()).expect_err("an error"),
-            of_list(&bug()),
-            of_resource(&bug(), "memories://x"),
-        ] {
+        for error in [of_tool(&bug()).expect_err("an error"), of_list(&bug()), of_resource(&bug(), "memories://x")] {
             assert_eq!((error.code, error.data), (ErrorCode::INTERNAL_ERROR, None));
             assert!(!error.message.contains("relation"));
         }
@@ -129,9 +110,6 @@ mod tests {
 
     #[test]
     fn a_bad_cursor_is_an_invalid_parameter() {
-        assert_eq!(
-            of_list(&Error::invalid("cursor", "x")).code,
-            ErrorCode::INVALID_PARAMS
-        );
+        assert_eq!(of_list(&Error::invalid("cursor", "x")).code, ErrorCode::INVALID_PARAMS);
     }
 }

@@ -39,8 +39,7 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     request.headers_mut().remove(header::AUTHORIZATION);
     // A session answers in a task of its own, whose log lines would not name the request.
     request.extensions_mut().insert(Span::current());
-    let deleted =
-        (request.method() == Method::DELETE).then(|| gate.is_own_session(request.headers(), caller.user_id));
+    let deleted = (request.method() == Method::DELETE).then(|| gate.is_own_session(request.headers(), caller.user_id));
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
         request = match gate.examine(&parts, body, &caller).await {
@@ -54,26 +53,16 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
 
 impl Gate {
     pub(crate) fn new(sessions: Arc<Sessions>, refuse: Refuse, all: DropGuard) -> Self {
-        Self {
-            sessions,
-            refuse,
-            _all: Arc::new(all),
-        }
+        Self { sessions, refuse, _all: Arc::new(all) }
     }
 
     /// Reads the body and decides by it, never by the Mcp-Method or Mcp-Name header, which scope is needed (SCO-07).
     async fn examine(&self, parts: &Parts, body: Body, caller: &Caller) -> Result<Body, Box<Response>> {
         if !is_json(&parts.headers) {
             let text = "Send the body as application/json in UTF-8, not compressed.";
-            return Err(failure(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ErrorData::invalid_request(text, None),
-            )
-            .into());
+            return Err(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorData::invalid_request(text, None)).into());
         }
-        let bytes = to_bytes(body, MOST_BYTES)
-            .await
-            .map_err(|error| unreadable(&error))?;
+        let bytes = to_bytes(body, MOST_BYTES).await.map_err(|error| unreadable(&error))?;
         let scope = message::needed_scope(&bytes).map_err(|error| failure(StatusCode::BAD_REQUEST, error))?;
         if let Some(Err(error)) = scope.map(|scope| caller.require(scope)) {
             return Err((self.refuse)(&error).into());
@@ -88,24 +77,16 @@ impl Gate {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase())
-    };
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
     let is_identity = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
     let content_type = text(header::CONTENT_TYPE).unwrap_or_default();
     let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
-    let is_utf8 = matches!(
-        parameters.trim(),
-        "" | "charset=utf-8" | "charset=\"utf-8\"" | "charset=utf8"
-    );
+    let is_utf8 = matches!(parameters.trim(), "" | "charset=utf-8" | "charset=\"utf-8\"" | "charset=utf8");
     is_identity && essence.trim() == "application/json" && is_utf8
 }
 
 fn unreadable(error: &axum::Error) -> Box<Response> {
-    let is_too_large =
-        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+    let is_too_large = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
     let (status, text) = if is_too_large {
         (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.")
     } else {
@@ -124,9 +105,7 @@ fn translated(response: Response, deleted: Option<bool>) -> Response {
     match (response.status(), deleted) {
         // rmcp answers 202, which clients take for a failure, and does not mind unknown sessions.
         (StatusCode::ACCEPTED, Some(true)) => StatusCode::NO_CONTENT.into_response(),
-        (StatusCode::ACCEPTED, Some(false)) => {
-            (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response()
-        }
+        (StatusCode::ACCEPTED, Some(false)) => (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response(),
         // rmcp has logged the cause, and names it in the body.
         (status, _) if status.is_server_error() => failure(status, crate::error::internal()),
         _ => response,
@@ -146,12 +125,7 @@ mod tests {
         for good in ["application/json", "Application/JSON; charset=UTF-8"] {
             assert!(is_json(&headers(good)), "{good}");
         }
-        for bad in [
-            "text/plain",
-            "application/json; charset=utf-7",
-            "application/json-seq",
-            "",
-        ] {
+        for bad in ["text/plain", "application/json; charset=utf-7", "application/json-seq", ""] {
             assert!(!is_json(&headers(bad)), "INP-06 {bad}");
         }
         let mut compressed = headers("application/json");
@@ -163,30 +137,16 @@ mod tests {
     fn a_deleted_session_answers_204_and_a_foreign_one_404() {
         let accepted = || StatusCode::ACCEPTED.into_response();
 
-        assert_eq!(
-            translated(accepted(), Some(true)).status(),
-            StatusCode::NO_CONTENT,
-            "T12"
-        );
-        assert_eq!(
-            translated(accepted(), Some(false)).status(),
-            StatusCode::NOT_FOUND,
-            "T3"
-        );
+        assert_eq!(translated(accepted(), Some(true)).status(), StatusCode::NO_CONTENT, "T12");
+        assert_eq!(translated(accepted(), Some(false)).status(), StatusCode::NOT_FOUND, "T3");
         assert_eq!(translated(accepted(), None).status(), StatusCode::ACCEPTED);
     }
 
     #[tokio::test]
     async fn an_internal_failure_says_nothing_of_its_cause() {
-        let leaking = (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Encounter an error when get session: 42",
-        )
-            .into_response();
+        let leaking = (StatusCode::INTERNAL_SERVER_ERROR, "Encounter an error when get session: 42").into_response();
 
-        let body = to_bytes(translated(leaking, None).into_body(), MOST_BYTES)
-            .await
-            .expect("a body");
+        let body = to_bytes(translated(leaking, None).into_body(), MOST_BYTES).await.expect("a body");
 
         let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(body["error"]["code"], -32603);

@@ -8,10 +8,9 @@ use picard_domain::commands::{GetMemory, ListSummaries};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, DiscoverResult,
-    ErrorCode, ErrorData, Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
+    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -22,11 +21,8 @@ use crate::uri::{self, Address};
 use crate::{error, resources, tools};
 
 /// The revisions that are spoken. The two before lack nothing that clients still need, and ask for batches (T18).
-const VERSIONS: &[ProtocolVersion] = &[
-    ProtocolVersion::V_2025_06_18,
-    ProtocolVersion::V_2025_11_25,
-    ProtocolVersion::V_2026_07_28,
-];
+const VERSIONS: &[ProtocolVersion] =
+    &[ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
 /// For how long what is the same for everybody may be kept: it changes with the program's version only.
 const PUBLIC_TTL_MS: u64 = 5 * 60 * 1000;
@@ -50,12 +46,8 @@ impl Handler {
 
     async fn read(&self, caller: &Caller, uri: String) -> Result<ReadResourceResult, Error> {
         match uri::parse(&uri)? {
-            Address::Memory(memory_id) => {
-                resources::contents(uri, &self.app.get_memory(caller, GetMemory { memory_id }).await?)
-            }
-            Address::Memories(list) => {
-                resources::contents(uri, &self.app.list_summaries(caller, list).await?)
-            }
+            Address::Memory(memory_id) => resources::contents(uri, &self.app.get_memory(caller, GetMemory { memory_id }).await?),
+            Address::Memories(list) => resources::contents(uri, &self.app.list_summaries(caller, list).await?),
         }
     }
 }
@@ -66,15 +58,10 @@ impl ServerHandler for Handler {
             .with_title("Picard")
             .with_description("Long-term memory for people and their assistants.")
             .with_website_url(self.app.public_url());
-        ServerConfig::new(
-            ServerCapabilities::builder()
-                .enable_tools()
-                .enable_resources()
-                .build(),
-        )
-        .with_protocol_version(ProtocolVersion::V_2025_11_25)
-        .with_server_info(server)
-        .with_instructions(INSTRUCTIONS)
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
+            .with_protocol_version(ProtocolVersion::V_2025_11_25)
+            .with_server_info(server)
+            .with_instructions(INSTRUCTIONS)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
@@ -83,9 +70,7 @@ impl ServerHandler for Handler {
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         let result = DiscoverResult::from_server_info(VERSIONS.to_vec(), self.get_info());
-        Ok(result
-            .with_ttl_ms(PUBLIC_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+        Ok(result.with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn list_tools(
@@ -94,9 +79,7 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         only_page(request)?;
-        Ok(ListToolsResult::with_all_items(tools::TOOLS.clone())
-            .with_ttl_ms(PUBLIC_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+        Ok(ListToolsResult::with_all_items(tools::TOOLS.clone()).with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn call_tool(
@@ -143,9 +126,7 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         only_page(request)?;
-        Ok(resources::templates()
-            .with_ttl_ms(PUBLIC_TTL_MS)
-            .with_cache_scope(CacheScope::Public))
+        Ok(resources::templates().with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn read_resource(
@@ -164,25 +145,12 @@ impl ServerHandler for Handler {
     }
 
     /// Gets what rmcp does not know: methods, and parameters of methods that it does know.
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
+    async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
         Err(match request.method.as_str() {
-            "tools/list"
-            | "tools/call"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read" => ErrorData::invalid_params(
-                "The parameters do not have the form that this method takes.",
-                None,
-            ),
-            _ => ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                "There is no method of this name.",
-                None,
-            ),
+            "tools/list" | "tools/call" | "resources/list" | "resources/templates/list" | "resources/read" => {
+                ErrorData::invalid_params("The parameters do not have the form that this method takes.", None)
+            }
+            _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no method of this name.", None),
         })
     }
 
@@ -194,9 +162,7 @@ fn asker(context: &RequestContext<RoleServer>) -> Result<(&Caller, Span), ErrorD
     let extensions = context.extensions.get::<Parts>().map(|parts| &parts.extensions);
     let caller = extensions.and_then(|extensions| extensions.get::<Caller>());
     let caller = caller.ok_or_else(|| error::of_list(&Error::Unauthorized))?;
-    let span = extensions
-        .and_then(|extensions| extensions.get::<Span>())
-        .cloned();
+    let span = extensions.and_then(|extensions| extensions.get::<Span>()).cloned();
     Ok((caller, span.unwrap_or_else(Span::none)))
 }
 
@@ -204,9 +170,6 @@ fn asker(context: &RequestContext<RoleServer>) -> Result<(&Caller, Span), ErrorD
 fn only_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
     match request.and_then(|request| request.cursor) {
         None => Ok(()),
-        Some(_) => Err(error::of_list(&Error::invalid(
-            "cursor",
-            "must be left out: there is one page",
-        ))),
+        Some(_) => Err(error::of_list(&Error::invalid("cursor", "must be left out: there is one page"))),
     }
 }

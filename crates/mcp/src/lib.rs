@@ -84,18 +84,12 @@ impl McpDoor {
         let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions.clone(), config);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
         let gate = Gate::new(sessions, refuse, all.drop_guard());
-        Self {
-            service,
-            gate,
-            ending,
-        }
+        Self { service, gate, ending }
     }
 
     /// The routes: exactly `/mcp`. Expects a layer around it that has put a [`picard_domain::Caller`] into the request.
     pub fn router(&self) -> Router {
-        Router::new()
-            .route_service("/mcp", self.service.clone())
-            .route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
+        Router::new().route_service("/mcp", self.service.clone()).route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
     }
 
     /// Ends the streams that would otherwise stay open for ever, so that a graceful shutdown comes to its end;

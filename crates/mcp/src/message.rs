@@ -12,17 +12,12 @@ use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData};
 /// # Errors
 /// The JSON-RPC error for a body that is not one JSON-RPC message.
 pub(crate) fn needed_scope(body: &[u8]) -> Result<Option<Scope>, ErrorData> {
-    let value = json::parse(body)
-        .map_err(|error| ErrorData::parse_error(format!("The body is not JSON: {error}"), None))?;
+    let value = json::parse(body).map_err(|error| ErrorData::parse_error(format!("The body is not JSON: {error}"), None))?;
     if value.is_array() {
-        return Err(ErrorData::invalid_request(
-            "Batches are not supported; send one message at a time.",
-            None,
-        ));
+        return Err(ErrorData::invalid_request("Batches are not supported; send one message at a time.", None));
     }
-    let message: ClientJsonRpcMessage = serde_json::from_slice(body).map_err(|_| {
-        ErrorData::invalid_request("The body is not a JSON-RPC 2.0 message of this protocol.", None)
-    })?;
+    let message: ClientJsonRpcMessage = serde_json::from_slice(body)
+        .map_err(|_| ErrorData::invalid_request("The body is not a JSON-RPC 2.0 message of this protocol.", None))?;
     Ok(match message {
         ClientJsonRpcMessage::Request(request) => scope_of(&request.request),
         _ => None,
@@ -45,9 +40,7 @@ mod tests {
     use super::*;
 
     fn request(method: &str, params: &Value) -> Vec<u8> {
-        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
-            .to_string()
-            .into_bytes()
+        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string().into_bytes()
     }
 
     fn refused(body: &[u8]) -> ErrorCode {
@@ -64,22 +57,9 @@ mod tests {
 
     #[test]
     fn resources_need_the_scope_for_reading() {
-        for method in [
-            "resources/list",
-            "resources/templates/list",
-            "resources/read",
-            "resources/subscribe",
-        ] {
-            for params in [
-                json!({}),
-                json!({ "uri": "memories://x" }),
-                json!({ "cursor": 1 }),
-            ] {
-                assert_eq!(
-                    needed_scope(&request(method, &params)),
-                    Ok(Some(Scope::Read)),
-                    "SCO-01 {method}"
-                );
+        for method in ["resources/list", "resources/templates/list", "resources/read", "resources/subscribe"] {
+            for params in [json!({}), json!({ "uri": "memories://x" }), json!({ "cursor": 1 })] {
+                assert_eq!(needed_scope(&request(method, &params)), Ok(Some(Scope::Read)), "SCO-01 {method}");
             }
         }
     }
@@ -94,32 +74,19 @@ mod tests {
             ("tools/call", json!({ "name": "__proto__" })),
             ("unknown", json!({})),
         ] {
-            assert_eq!(
-                needed_scope(&request(method, &params)),
-                Ok(None),
-                "SCO-06 {method}"
-            );
+            assert_eq!(needed_scope(&request(method, &params)), Ok(None), "SCO-06 {method}");
         }
-        let notification =
-            br#"{"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "submit_memory"}}"#;
-        assert_eq!(
-            needed_scope(notification),
-            Ok(None),
-            "a notification calls nothing (SCO-10)"
-        );
+        let notification = br#"{"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "submit_memory"}}"#;
+        assert_eq!(needed_scope(notification), Ok(None), "a notification calls nothing (SCO-10)");
     }
 
     #[test]
     fn what_is_no_json_is_a_parse_error() {
         let deep = format!(r#"{{"a": {}"#, "[".repeat(100_000));
-        let twice = r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_memory", "name": "submit_memory"}}"#;
+        let twice =
+            r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_memory", "name": "submit_memory"}}"#;
         for body in ["", "{", "{} {}", "\u{feff}{}", "NaN", twice, &deep] {
-            assert_eq!(
-                refused(body.as_bytes()),
-                ErrorCode::PARSE_ERROR,
-                "T11, INP-03, INP-04 {:?}",
-                &body[..body.len().min(40)]
-            );
+            assert_eq!(refused(body.as_bytes()), ErrorCode::PARSE_ERROR, "T11, INP-03, INP-04 {:?}", &body[..body.len().min(40)]);
         }
         assert_eq!(refused(b"\xff"), ErrorCode::PARSE_ERROR);
     }
@@ -138,11 +105,7 @@ mod tests {
             r#"{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}"#,
             r#"{"jsonrpc": "2.0", "id": 1, "method": "ping", "result": {}}"#,
         ] {
-            assert_eq!(
-                refused(body.as_bytes()),
-                ErrorCode::INVALID_REQUEST,
-                "SCO-10 {body}"
-            );
+            assert_eq!(refused(body.as_bytes()), ErrorCode::INVALID_REQUEST, "SCO-10 {body}");
         }
     }
 }

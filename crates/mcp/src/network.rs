@@ -8,9 +8,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(crate) fn hosts(public_url: &str, further: &[String]) -> Vec<String> {
     let public = public_url.parse::<Uri>().ok();
     let own = LOOPBACK.into_iter().chain(public.as_ref().and_then(Uri::host));
-    own.chain(further.iter().map(String::as_str))
-        .map(str::to_owned)
-        .collect()
+    own.chain(further.iter().map(String::as_str)).map(str::to_owned).collect()
 }
 
 /// The values of the Origin header that are answered: the server's own, and what the operator adds. A server that is
@@ -19,10 +17,7 @@ pub(crate) fn origins(public_url: &str, further: &[String]) -> Vec<String> {
     let own = with_port(public_url);
     let public = own.parse::<Uri>().unwrap_or_default();
     let is_local = public.host().is_some_and(|host| LOOPBACK.contains(&host));
-    let local = LOOPBACK
-        .iter()
-        .filter(|_| is_local)
-        .map(|name| format!("http://{name}:*"));
+    let local = LOOPBACK.iter().filter(|_| is_local).map(|name| format!("http://{name}:*"));
     let further = further.iter().map(|origin| with_port(origin));
     std::iter::once(own.clone()).chain(local).chain(further).collect()
 }
@@ -50,38 +45,16 @@ mod tests {
     #[test]
     fn the_public_name_and_loopback_are_always_answered() {
         let hosts = hosts("https://picard.example", &["mcp.internal:8443".to_owned()]);
-        assert_eq!(
-            hosts,
-            [
-                "localhost",
-                "127.0.0.1",
-                "[::1]",
-                "picard.example",
-                "mcp.internal:8443"
-            ],
-            "T2"
-        );
+        assert_eq!(hosts, ["localhost", "127.0.0.1", "[::1]", "picard.example", "mcp.internal:8443"], "T2");
     }
 
     #[test]
     fn an_origin_always_has_a_port() {
-        let further = [
-            "https://app.example",
-            "http://localhost:*",
-            "https://app.example:8443",
-            "null",
-        ]
-        .map(str::to_owned);
+        let further = ["https://app.example", "http://localhost:*", "https://app.example:8443", "null"].map(str::to_owned);
         let origins = origins("https://picard.example", &further);
         assert_eq!(
             origins,
-            [
-                "https://picard.example:443",
-                "https://app.example:443",
-                "http://localhost:*",
-                "https://app.example:8443",
-                "null"
-            ],
+            ["https://picard.example:443", "https://app.example:443", "http://localhost:*", "https://app.example:8443", "null"],
             "T1"
         );
     }

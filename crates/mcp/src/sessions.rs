@@ -42,11 +42,7 @@ impl Sessions {
     pub(crate) fn new(ending: CancellationToken) -> Self {
         let mut local = LocalSessionManager::default();
         local.session_config.keep_alive = Some(KEEP_ALIVE);
-        Self {
-            local,
-            owners: Mutex::default(),
-            ending,
-        }
+        Self { local, owners: Mutex::default(), ending }
     }
 
     /// Whether the session exists and is this person's.
@@ -73,10 +69,7 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
         let (id, transport) = self.local.create_session().await?;
-        let displaced = PERSON
-            .try_with(|person| self.owners().add(id.clone(), *person))
-            .ok()
-            .flatten();
+        let displaced = PERSON.try_with(|person| self.owners().add(id.clone(), *person)).ok().flatten();
         if let Some(displaced) = displaced {
             self.local.close_session(&displaced).await?;
         }
@@ -93,17 +86,13 @@ impl SessionManager for Sessions {
 
     /// rmcp asks this before everything that a request does with a session, but for closing it.
     async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
-        let is_own = PERSON
-            .try_with(|person| self.owners().find(id, *person))
-            .unwrap_or(false);
+        let is_own = PERSON.try_with(|person| self.owners().find(id, *person)).unwrap_or(false);
         Ok(is_own && self.local.has_session(id).await?)
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         // Outside of a request it is the session's own end.
-        let may_close = PERSON
-            .try_with(|person| self.owners().find(id, *person))
-            .unwrap_or(true);
+        let may_close = PERSON.try_with(|person| self.owners().find(id, *person)).unwrap_or(true);
         if may_close {
             self.owners().remove(id);
             self.local.close_session(id).await?;
@@ -155,11 +144,7 @@ impl Owners {
     /// Adds a session. When there are too many, returns the longest unused one, which makes room and is forgotten:
     /// the person's own if they have too many, otherwise anybody's.
     fn add(&mut self, id: SessionId, person: UserId) -> Option<SessionId> {
-        let of_person = self
-            .sessions
-            .values()
-            .filter(|owned| owned.person == person)
-            .count();
+        let of_person = self.sessions.values().filter(|owned| owned.person == person).count();
         let displaced = if of_person >= MOST_OF_A_PERSON {
             self.longest_unused(|owned| owned.person == person)
         } else if self.sessions.len() >= MOST {
@@ -171,13 +156,7 @@ impl Owners {
             self.sessions.remove(displaced);
         }
         self.uses += 1;
-        self.sessions.insert(
-            id,
-            Owned {
-                person,
-                last_use: self.uses,
-            },
-        );
+        self.sessions.insert(id, Owned { person, last_use: self.uses });
         displaced
     }
 
@@ -195,9 +174,7 @@ impl Owners {
 
     fn longest_unused(&self, is_candidate: impl Fn(&Owned) -> bool) -> Option<SessionId> {
         let candidates = self.sessions.iter().filter(|(_, owned)| is_candidate(owned));
-        candidates
-            .min_by_key(|(_, owned)| owned.last_use)
-            .map(|(id, _)| id.clone())
+        candidates.min_by_key(|(_, owned)| owned.last_use).map(|(id, _)| id.clone())
     }
 }
 
@@ -255,36 +232,14 @@ mod tests {
     async fn somebody_elses_session_cannot_be_seen_or_closed() {
         let (ada, bob) = (UserId::generate(), UserId::generate());
         let sessions = Sessions::new(CancellationToken::new());
-        let (id, _transport) = on_behalf_of(ada, sessions.create_session())
-            .await
-            .expect("a session");
+        let (id, _transport) = on_behalf_of(ada, sessions.create_session()).await.expect("a session");
 
-        assert!(
-            !on_behalf_of(bob, sessions.has_session(&id))
-                .await
-                .expect("an answer"),
-            "T3"
-        );
-        assert!(
-            !sessions.has_session(&id).await.expect("an answer"),
-            "nobody asks"
-        );
-        on_behalf_of(bob, sessions.close_session(&id))
-            .await
-            .expect("an answer");
-        assert!(
-            on_behalf_of(ada, sessions.has_session(&id))
-                .await
-                .expect("an answer")
-        );
+        assert!(!on_behalf_of(bob, sessions.has_session(&id)).await.expect("an answer"), "T3");
+        assert!(!sessions.has_session(&id).await.expect("an answer"), "nobody asks");
+        on_behalf_of(bob, sessions.close_session(&id)).await.expect("an answer");
+        assert!(on_behalf_of(ada, sessions.has_session(&id)).await.expect("an answer"));
 
-        on_behalf_of(ada, sessions.close_session(&id))
-            .await
-            .expect("an answer");
-        assert!(
-            !on_behalf_of(ada, sessions.has_session(&id))
-                .await
-                .expect("an answer")
-        );
+        on_behalf_of(ada, sessions.close_session(&id)).await.expect("an answer");
+        assert!(!on_behalf_of(ada, sessions.has_session(&id)).await.expect("an answer"));
     }
 }

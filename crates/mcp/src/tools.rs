@@ -76,10 +76,7 @@ mod tests {
     fn the_list_says_what_the_catalogue_says() {
         assert_eq!(TOOLS.len(), CATALOGUE.len());
         for (listed, tool) in TOOLS.iter().zip(CATALOGUE.iter()) {
-            assert_eq!(
-                (listed.name.as_ref(), listed.title.as_deref()),
-                (tool.name, Some(tool.title))
-            );
+            assert_eq!((listed.name.as_ref(), listed.title.as_deref()), (tool.name, Some(tool.title)));
             assert_eq!(listed.description.as_deref(), Some(tool.description));
             assert_eq!(*listed.input_schema, tool.input_schema);
         }
@@ -91,11 +88,7 @@ mod tests {
             let schema = listed.output_schema.as_ref().expect("an output schema");
             assert_eq!(schema["type"], "object", "{}", tool.name);
             assert_eq!(schema.get("$schema"), tool.output_schema.get("$schema"));
-            assert_eq!(
-                schema["anyOf"][0]["properties"], tool.output_schema["properties"],
-                "{}",
-                tool.name
-            );
+            assert_eq!(schema["anyOf"][0]["properties"], tool.output_schema["properties"], "{}", tool.name);
             assert_eq!(schema["anyOf"][1]["required"], json!(["code", "detail"]));
         }
     }
@@ -104,13 +97,8 @@ mod tests {
     fn annotations_are_given_and_true() {
         let hints = |effect| {
             let hints = annotations(effect);
-            [
-                hints.read_only_hint,
-                hints.destructive_hint,
-                hints.idempotent_hint,
-                hints.open_world_hint,
-            ]
-            .map(|hint| hint.expect("a hint"))
+            [hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint]
+                .map(|hint| hint.expect("a hint"))
         };
         assert_eq!(hints(Effect::Read), [true, false, true, false], "LLM-11");
         assert_eq!(hints(Effect::Add), [false, false, false, false]);
@@ -128,9 +116,6 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), data);
         assert_eq!(result.structured_content, Some(data));
         let link = result.content[1].as_resource_link().expect("a link");
-        assert_eq!(
-            (link.uri.as_str(), link.name.as_str()),
-            ("memories://1", "Tea, Earl Grey.")
-        );
+        assert_eq!((link.uri.as_str(), link.name.as_str()), ("memories://1", "Tea, Earl Grey."));
     }
 }

@@ -29,18 +29,10 @@ pub(crate) fn parse(uri: &str) -> Result<Address, Error> {
         return id.parse().map(Address::Memory).map_err(|_| Error::NotFound);
     }
     let rest = uri.strip_prefix("users://").ok_or(Error::NotFound)?;
-    let (path, query) = rest
-        .split_once('?')
-        .map_or((rest, None), |(path, query)| (path, Some(query)));
+    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
     let id = path.strip_suffix("/memories").ok_or(Error::NotFound)?;
     let user_id = id.parse().map_err(|_| Error::NotFound)?;
-    let mut list = ListSummaries {
-        user_id,
-        permission: None,
-        tags: Vec::new(),
-        limit: ListLimit::default(),
-        cursor: None,
-    };
+    let mut list = ListSummaries { user_id, permission: None, tags: Vec::new(), limit: ListLimit::default(), cursor: None };
     let mut seen = Vec::new();
     for pair in query.into_iter().flat_map(|query| query.split('&')) {
         let (name, value) = pair.split_once('=').ok_or(Error::NotFound)?;
@@ -57,16 +49,14 @@ fn set(list: &mut ListSummaries, name: &str, value: &str) -> Result<(), Error> {
     match name {
         "permission" => {
             let permission = Permission::from_word(&decode(value)?);
-            list.permission = Some(
-                permission.ok_or_else(|| Error::invalid("permission", "must be `private` or `public`"))?,
-            );
+            list.permission = Some(permission.ok_or_else(|| Error::invalid("permission", "must be `private` or `public`"))?);
         }
         "tags" => list.tags = value.split(',').map(tag).collect::<Result<_, _>>()?,
         "limit" => {
             // What is no number is refused in the same words as a number out of range.
             let number = decode(value)?.parse::<u32>().unwrap_or(0);
-            list.limit = serde_json::from_value(Value::from(number))
-                .map_err(|error| Error::invalid("limit", error.to_string()))?;
+            list.limit =
+                serde_json::from_value(Value::from(number)).map_err(|error| Error::invalid("limit", error.to_string()))?;
         }
         "cursor" => list.cursor = Some(decode(value)?),
         _ => return Err(Error::NotFound),
@@ -75,9 +65,7 @@ fn set(list: &mut ListSummaries, name: &str, value: &str) -> Result<(), Error> {
 }
 
 fn tag(value: &str) -> Result<Tag, Error> {
-    decode(value)?
-        .try_into()
-        .map_err(|error: picard_domain::memory::PartError| Error::invalid("tags", error.to_string()))
+    decode(value)?.try_into().map_err(|error: picard_domain::memory::PartError| Error::invalid("tags", error.to_string()))
 }
 
 /// Undoes percent-encoding (RFC 3986 section 2.1) of a value that RFC 6570 expanded.
@@ -95,9 +83,7 @@ fn decode(value: &str) -> Result<String, Error> {
 }
 
 fn hex(digit: Option<u8>) -> Result<u8, Error> {
-    let digit = digit
-        .and_then(|digit| char::from(digit).to_digit(16))
-        .ok_or(Error::NotFound)?;
+    let digit = digit.and_then(|digit| char::from(digit).to_digit(16)).ok_or(Error::NotFound)?;
     u8::try_from(digit).map_err(Error::internal)
 }
 
@@ -145,18 +131,9 @@ mod tests {
     #[test]
     fn a_list_has_the_filters_of_its_template() {
         let plain = list("").expect("an address");
-        assert_eq!(
-            (
-                plain.permission,
-                plain.tags.len(),
-                plain.limit.get(),
-                plain.cursor
-            ),
-            (None, 0, 50, None)
-        );
+        assert_eq!((plain.permission, plain.tags.len(), plain.limit.get(), plain.cursor), (None, 0, 50, None));
 
-        let full =
-            list("?permission=public&tags=a%2Cb,%C3%A4%20c,1%2B1&limit=7&cursor=A-_b").expect("an address");
+        let full = list("?permission=public&tags=a%2Cb,%C3%A4%20c,1%2B1&limit=7&cursor=A-_b").expect("an address");
 
         let tags: Vec<&str> = full.tags.iter().map(Tag::as_str).collect();
         assert_eq!(tags, ["a,b", "ä c", "1+1"]);

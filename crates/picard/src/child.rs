@@ -18,11 +18,7 @@ pub struct Finished {
 impl Finished {
     /// The last lines of what it said, indented, for a message.
     pub fn last_words(&self) -> String {
-        last_lines(if self.stderr.trim().is_empty() {
-            &self.stdout
-        } else {
-            &self.stderr
-        })
+        last_lines(if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr })
     }
 }
 
@@ -30,20 +26,13 @@ impl Finished {
 pub fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let start = lines.len().saturating_sub(8);
-    lines[start..]
-        .iter()
-        .map(|line| format!("\n    {line}"))
-        .collect()
+    lines[start..].iter().map(|line| format!("\n    {line}")).collect()
 }
 
 /// Runs a program with nothing on its standard input. It is killed when the future is dropped.
 pub async fn run(command: Command) -> io::Result<Finished> {
     let mut command = tokio::process::Command::from(command);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let output = command.spawn()?.wait_with_output().await?;
     Ok(Finished {
         is_success: output.status.success(),
@@ -59,9 +48,7 @@ pub async fn answer(command: Command) -> Option<String> {
 }
 
 /// Runs work that blocks on a thread of its own.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Problem::from_error("finish a piece of work", &error)),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::{self, BenchArguments};
 use crate::db_run;
 use crate::environment::Environment;
 use crate::fetch::{self, Cache};
@@ -34,6 +35,8 @@ pub enum Command {
         #[command(subcommand)]
         command: DbCommand,
     },
+    /// Measure how fast Picard is on this machine, on a PostgreSQL of its own
+    Bench(BenchArguments),
     /// Run a command of picard-server with the settings in the data folder
     Server(ProgramArguments),
     /// Run a command of picard-web with the settings in the data folder
@@ -57,12 +60,7 @@ pub enum DbCommand {
 #[derive(Debug, Args)]
 pub struct DbRunArguments {
     /// The command and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
@@ -83,9 +81,8 @@ pub struct ProgramArguments {
 pub async fn run(arguments: Arguments, environment: Environment) -> Result<ExitCode, Problem> {
     match arguments.command {
         Command::Up(arguments) => up::run(&arguments, &environment).await,
-        Command::Db {
-            command: DbCommand::Run(arguments),
-        } => db_run::run(&arguments.command, &environment).await,
+        Command::Db { command: DbCommand::Run(arguments) } => db_run::run(&arguments.command, &environment).await,
+        Command::Bench(arguments) => bench::run(&arguments, &environment).await,
         Command::Server(arguments) => Ok(program::run(Program::Server, &arguments).await),
         Command::Web(arguments) => Ok(program::run(Program::Web, &arguments).await),
         Command::Fetch => fetch_all(&environment).await,
@@ -96,11 +93,7 @@ async fn fetch_all(environment: &Environment) -> Result<ExitCode, Problem> {
     let cache = Cache::find(environment)?;
     let postgres = locate::locate(environment, &cache, None).await?;
     let model = fetch::model(environment, &cache).await?;
-    eprintln!(
-        "picard: PostgreSQL {} is in {}",
-        postgres.major,
-        postgres.bin.display()
-    );
+    eprintln!("picard: PostgreSQL {} is in {}", postgres.major, postgres.bin.display());
     eprintln!("picard: the embedding model is in {}", model.display());
     Ok(ExitCode::SUCCESS)
 }

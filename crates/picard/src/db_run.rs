@@ -50,11 +50,7 @@ fn spawn(command: &[OsString], prepared: &Prepared) -> Result<Child, Problem> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Problem::new("no command was given"));
     };
-    let spawned = Command::new(program)
-        .args(arguments)
-        .envs(prepared.variables())
-        .kill_on_drop(true)
-        .spawn();
+    let spawned = Command::new(program).args(arguments).envs(prepared.variables()).kill_on_drop(true).spawn();
     spawned.map_err(|error| {
         let problem = Problem::new(format!("cannot run {}: {error}", program.to_string_lossy()));
         match error.kind() {

@@ -22,10 +22,7 @@ impl EnvFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Problem::file("read", path, &error)),
         };
-        Ok(Self {
-            path: path.to_owned(),
-            lines: text.lines().map(str::to_owned).collect(),
-        })
+        Ok(Self { path: path.to_owned(), lines: text.lines().map(str::to_owned).collect() })
     }
 
     /// Where it is kept.
@@ -40,10 +37,7 @@ impl EnvFile {
 
     /// The value of a variable, or nothing when it is missing or empty.
     pub fn get(&self, name: &str) -> Option<String> {
-        self.values()
-            .into_iter()
-            .rfind(|(found, value)| found == name && !value.is_empty())
-            .map(|(_, value)| value)
+        self.values().into_iter().rfind(|(found, value)| found == name && !value.is_empty()).map(|(_, value)| value)
     }
 
     /// Every variable with its value, in the order of the file.
@@ -84,9 +78,7 @@ fn name_of(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let (name, _) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
     let name = name.trim();
-    let is_name = name
-        .chars()
-        .all(|character| character.is_ascii_alphanumeric() || character == '_');
+    let is_name = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
     (is_name && !name.is_empty()).then_some(name)
 }
 
@@ -144,32 +136,16 @@ mod tests {
 
     #[test]
     fn any_value_comes_back_as_it_was_set() {
-        for value in [
-            "plain",
-            "with space",
-            "a$b",
-            "a'b",
-            "it's \"q\" $HOME \\ #x",
-            "a#b",
-            "",
-        ] {
+        for value in ["plain", "with space", "a$b", "a'b", "it's \"q\" $HOME \\ #x", "a#b", ""] {
             assert_eq!(unquote(&quote(value)), value);
         }
     }
 
     #[test]
     fn comments_and_foreign_lines_stay_where_they_are() {
-        let lines = [
-            "# mine",
-            "A=1",
-            "export B='two words'",
-            "OPENAI_API_KEY=x # a note",
-        ];
+        let lines = ["# mine", "A=1", "export B='two words'", "OPENAI_API_KEY=x # a note"];
         let lines = lines.map(str::to_owned).to_vec();
-        let mut file = EnvFile {
-            path: PathBuf::new(),
-            lines,
-        };
+        let mut file = EnvFile { path: PathBuf::new(), lines };
 
         file.set("A", "2");
         file.set("C", "3");

@@ -8,23 +8,15 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// Reads the environment of this process.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place of this crate that reads the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads the environment")]
     pub fn capture() -> Self {
         let variables = std::env::vars_os();
-        Self::from_iter(
-            variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_iter(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
     }
 
     /// The value of a variable, or nothing when it is missing or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Whether the person gave this variable a value.

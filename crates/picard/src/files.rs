@@ -11,11 +11,7 @@ use crate::random;
 /// Creates a folder of a person's data, closed to others. One that is there already keeps its mode: it may be
 /// the person's own folder, used for other things too.
 pub fn create_data_folder(folder: &Path) -> Result<(), Problem> {
-    if folder.is_dir() {
-        Ok(())
-    } else {
-        create_folder(folder, 0o700)
-    }
+    if folder.is_dir() { Ok(()) } else { create_folder(folder, 0o700) }
 }
 
 /// Creates a folder with its parents and gives it this mode.
@@ -54,11 +50,7 @@ pub fn write_private(path: &Path, content: &str) -> Result<(), Problem> {
 }
 
 fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     share_owner(path)?;
     Ok(file)
 }
@@ -69,11 +61,7 @@ pub fn share_owner(path: &Path) -> io::Result<()> {
         return Ok(());
     };
     let owner = fs::metadata(folder)?;
-    if owner.uid() == 0 {
-        Ok(())
-    } else {
-        chown(path, Some(owner.uid()), Some(owner.gid()))
-    }
+    if owner.uid() == 0 { Ok(()) } else { chown(path, Some(owner.uid()), Some(owner.gid())) }
 }
 
 /// A name beside `path` that no other process uses.
@@ -120,13 +108,7 @@ impl Lock {
 }
 
 fn open_lock(path: &Path) -> Result<File, Problem> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     let shared = opened.and_then(|file| share_owner(path).map(|()| file));
     shared.map_err(|error| Problem::file("open", path, &error))
 }

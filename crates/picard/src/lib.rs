@@ -7,6 +7,7 @@
 //!
 //! Start reading at [`command`], then [`up`].
 
+pub mod bench;
 pub mod child;
 pub mod command;
 pub mod db_run;
@@ -18,5 +19,6 @@ pub mod postgres;
 pub mod problem;
 pub mod program;
 pub mod random;
+pub mod rest;
 pub mod signals;
 pub mod up;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(command::run(arguments, Environment::capture()));
     // Work on other threads may not end by itself (a request that hangs), and nothing waits for it any more.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(200));
     match result {
         Ok(code) => code,
         Err(problem) => {

@@ -15,10 +15,7 @@ pub struct Problem {
 impl Problem {
     /// States what went wrong, in one sentence without a full stop at its end.
     pub fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            advice: None,
-        }
+        Self { what: what.into(), advice: None }
     }
 
     /// Adds what to do about it.
@@ -61,16 +58,11 @@ impl fmt::Display for Problem {
 impl Error for Problem {}
 
 /// What to do about a full disk.
-pub const DISK_FULL: &str =
-    "the disk is full: free some space (a first start needs about 300 MB), then try again";
+pub const DISK_FULL: &str = "the disk is full: free some space (a first start needs about 300 MB), then try again";
 
 /// Recognises a full disk in what another program says about its failure, and answers what to do about it.
 pub fn disk_full(said: &str) -> Option<&'static str> {
-    let signs = [
-        "No space left on device",
-        "Check free disk space",
-        "Disk quota exceeded",
-    ];
+    let signs = ["No space left on device", "Check free disk space", "Disk quota exceeded"];
     signs.iter().any(|sign| said.contains(sign)).then_some(DISK_FULL)
 }
 

@@ -61,11 +61,8 @@ pub fn configure<C: Parser>(program: Program, values: &[(String, String)]) -> Re
     let command = C::command();
     let mut line = vec![program.name().to_owned()];
     for (name, value) in values {
-        let argument = command
-            .get_arguments()
-            .find(|argument| argument.get_env() == Some(OsStr::new(name)));
-        let Some((argument, long)) = argument.and_then(|argument| Some((argument, argument.get_long()?)))
-        else {
+        let argument = command.get_arguments().find(|argument| argument.get_env() == Some(OsStr::new(name)));
+        let Some((argument, long)) = argument.and_then(|argument| Some((argument, argument.get_long()?))) else {
             continue;
         };
         match argument.get_action() {
@@ -80,12 +77,8 @@ pub fn configure<C: Parser>(program: Program, values: &[(String, String)]) -> Re
             clap::error::ContextKind::InvalidArg => Some(format!(" ({value})")),
             _ => None,
         });
-        Problem::new(format!(
-            "{} does not accept its settings{}",
-            program.name(),
-            about.unwrap_or_default()
-        ))
-        .advice("check the variables that are set for it, and the env files in the data folder")
+        Problem::new(format!("{} does not accept its settings{}", program.name(), about.unwrap_or_default()))
+            .advice("check the variables that are set for it, and the env files in the data folder")
     })
 }
 
@@ -103,11 +96,7 @@ mod tests {
 
     #[test]
     fn values_reach_the_flag_of_their_variable() {
-        let values = [
-            ("EXAMPLE_ADDRESS", "a=b c"),
-            ("EXAMPLE_QUIET", "true"),
-            ("UNKNOWN", "x"),
-        ];
+        let values = [("EXAMPLE_ADDRESS", "a=b c"), ("EXAMPLE_QUIET", "true"), ("UNKNOWN", "x")];
         let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
 
         let example: Example = configure(Program::Server, &values).expect("accepted");

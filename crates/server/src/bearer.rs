@@ -59,7 +59,9 @@ async fn authenticate(State(state): State<AppState>, mut request: Request, next:
 /// The token of the Authorization header; tokens in the query string are not looked at (JWT-08).
 fn token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -3,6 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode;
 use picard_app::{arguments, json};
 use picard_auth::OAuthError;
 use serde::de::DeserializeOwned;
@@ -21,14 +22,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for StrictJson<T> {
             return Err(unsupported("application/json"));
         }
         let bytes = read(request, state).await?;
-        let value = json::parse(&bytes).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", error.to_string()))?;
+        let value =
+            json::parse(&bytes).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", error.to_string()))?;
         Ok(Self(arguments::parse(value)?))
     }
 }
 
 /// Says which kind of body is wanted.
 pub(crate) fn unsupported(wanted: &str) -> Problem {
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", format!("Send the body as {wanted} in UTF-8, not compressed."))
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        format!("Send the body as {wanted} in UTF-8, not compressed."),
+    )
 }
 
 /// Whether the body is of this kind and not compressed.
@@ -94,7 +100,11 @@ impl OAuthBody {
         let headers = request.headers().clone();
         let is_json_body = takes_json && is_plain(&headers, is_json);
         if !is_json_body && !is_plain(&headers, is_form) {
-            let wanted = if takes_json { "application/json or application/x-www-form-urlencoded" } else { "application/x-www-form-urlencoded" };
+            let wanted = if takes_json {
+                "application/json or application/x-www-form-urlencoded"
+            } else {
+                "application/x-www-form-urlencoded"
+            };
             return Err(unsupported(wanted).into());
         }
         let bytes = read(request, state).await?;
@@ -110,8 +120,10 @@ impl OAuthBody {
 
 /// No parameter may come twice (RFC 6749 section 3.2).
 fn from_form(bytes: &[u8]) -> Result<Parameters, OAuthError> {
-    let pairs: Vec<(String, String)> =
-        serde_urlencoded::from_bytes(bytes).map_err(|_| OAuthError::invalid_request("The body is not a form in UTF-8."))?;
+    let not_a_form = || OAuthError::invalid_request("The body is not a form in UTF-8.");
+    // The form's own reader would put a replacement character where a byte is wrong.
+    percent_decode(bytes).decode_utf8().map_err(|_| not_a_form())?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(bytes).map_err(|_| not_a_form())?;
     for (index, (name, _)) in pairs.iter().enumerate() {
         if pairs[..index].iter().any(|(other, _)| other == name) {
             return Err(OAuthError::invalid_request(format!("{name} comes twice.")));

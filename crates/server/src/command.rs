@@ -130,7 +130,9 @@ async fn create(config: &Config, options: AdminOptions) -> Result<(), String> {
     let new = NewAdministrator { username: options.username, email: options.email, password };
     match create_admin(config, new).await {
         Ok(AdministratorOutcome::Created) => println!("The administrator {username} was created."),
-        Ok(AdministratorOutcome::AlreadyThere) => println!("The administrator {username} is there already; nothing was changed."),
+        Ok(AdministratorOutcome::AlreadyThere) => {
+            println!("The administrator {username} is there already; nothing was changed.")
+        }
         Err(StartError::Database { message }) => return Err(message),
         Err(error) => return Err(error.to_string()),
     }
@@ -147,5 +149,9 @@ fn admin_password() -> Result<SecretString, String> {
     let mut text = String::new();
     std::io::stdin().take(8_192).read_to_string(&mut text).map_err(|error| format!("standard input cannot be read: {error}"))?;
     let password = text.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() { Err("set ADMIN_PASSWORD, or write the password to standard input".to_owned()) } else { Ok(password.into()) }
+    if password.is_empty() {
+        Err("set ADMIN_PASSWORD, or write the password to standard input".to_owned())
+    } else {
+        Ok(password.into())
+    }
 }

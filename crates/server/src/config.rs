@@ -132,7 +132,8 @@ impl Config {
         }
         if self.embedding.openai_api_key.is_none() && self.embedding.embedding_model_dir.is_none() {
             problems.push(
-                "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY".to_owned(),
+                "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY"
+                    .to_owned(),
             );
         }
         if let Some(url) = &self.public_url {
@@ -141,7 +142,9 @@ impl Config {
                 problems.push("PUBLIC_URL: must be an http or https URL without a slash at the end".to_owned());
             }
         }
-        if self.environment == Environment::Production && !self.public_url.as_deref().is_some_and(|url| url.starts_with("https://")) {
+        if self.environment == Environment::Production
+            && !self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+        {
             problems.push("PUBLIC_URL: must be an https URL in production".to_owned());
         }
         problems

@@ -21,10 +21,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 /// `/openapi.json` and `/docs`.
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/openapi.json", get(openapi))
-        .route("/docs", get(page))
-        .route("/docs/{file}", get(asset))
+    Router::new().route("/openapi.json", get(openapi)).route("/docs", get(page)).route("/docs/{file}", get(asset))
 }
 
 async fn openapi(State(state): State<AppState>) -> Response {

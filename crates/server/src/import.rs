@@ -13,8 +13,8 @@ use picard_domain::{Caller, Error};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
-use crate::running::{application, migrate};
 use crate::Config;
+use crate::running::{application, migrate};
 
 /// How many rows are stored at the same time.
 const PARALLEL: usize = 8;
@@ -102,12 +102,16 @@ fn count(counts: &Counts, line: u64, outcome: Result<Imported, String>) {
 
 /// Waits until the worker has embedded everything, or makes no headway for half a minute.
 async fn wait_for_embeddings(app: &App) {
-    let Ok(backlog) = app.embedding_backlog().await else { return };
+    let Ok(backlog) = app.embedding_backlog().await else {
+        return;
+    };
     let bar = progress(backlog.unsigned_abs(), "embedding");
     let (mut last, mut still) = (backlog, 0);
     while last > 0 && still < 150 {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let Ok(left) = app.embedding_backlog().await else { break };
+        let Ok(left) = app.embedding_backlog().await else {
+            break;
+        };
         still = if left < last { 0 } else { still + 1 };
         last = left;
         bar.set_position((backlog - left).unsigned_abs());

@@ -59,7 +59,9 @@ fn other(error: &Error) -> (StatusCode, &'static str) {
 impl IntoResponse for OAuthProblem {
     fn into_response(self) -> Response {
         let (status, code, description, wait) = match &self.error {
-            TokenError::OAuth(error) => (self.status.unwrap_or_else(|| status(error)), error.code, error.description.clone(), None),
+            TokenError::OAuth(error) => {
+                (self.status.unwrap_or_else(|| status(error)), error.code, error.description.clone(), None)
+            }
             TokenError::Other(error) => {
                 crate::error::log_cause(error);
                 let (status, code) = other(error);

@@ -64,7 +64,9 @@ fn add_problem(document: &mut Value) {
         "required": ["error"],
         "properties": { "error": { "type": "string" }, "error_description": { "type": "string" } },
     });
-    let Some(paths) = document["paths"].as_object_mut() else { return };
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return;
+    };
     for (path, operations) in paths {
         let is_oauth = matches!(path.as_str(), "/token" | "/revoke" | "/api/user-tokens/user-token");
         let (kind, schema) = if is_oauth { ("application/json", "OAuthError") } else { ("application/problem+json", "Problem") };
@@ -75,7 +77,9 @@ fn add_problem(document: &mut Value) {
 }
 
 fn add_error_bodies(operation: &mut Value, kind: &str, schema: &str) {
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
     for (status, response) in responses {
         if status.starts_with(['4', '5']) && response.get("content").is_none() {
             response["content"] = json!({ kind: { "schema": { "$ref": format!("#/components/schemas/{schema}") } } });
@@ -111,10 +115,7 @@ fn references(what: &str) -> Vec<Value> {
 }
 
 fn mapping(what: &str) -> Map<String, Value> {
-    CATALOGUE
-        .iter()
-        .map(|tool| (tool.name.to_owned(), format!("#/components/schemas/{}{what}", tool.name).into()))
-        .collect()
+    CATALOGUE.iter().map(|tool| (tool.name.to_owned(), format!("#/components/schemas/{}{what}", tool.name).into())).collect()
 }
 
 fn envelope(name: &str, data: &Map<String, Value>, is_strict: bool) -> Value {
@@ -134,10 +135,14 @@ fn envelope(name: &str, data: &Map<String, Value>, is_strict: bool) -> Value {
 fn example(tool: &Tool) -> Value {
     let id = "6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11";
     let data = match tool.name {
-        "submit_memory" => json!({ "text": "I like my tea, Earl Grey, hot.", "tags": ["tea"], "category": "preferences" }),
+        "submit_memory" => {
+            json!({ "text": "I like my tea, Earl Grey, hot.", "tags": ["tea"], "category": "preferences" })
+        }
         "get_memories" => json!({ "tags": ["tea"], "limit": 20 }),
         "retrieve_memories" => json!({ "limit": 100 }),
-        "update_memory" => json!({ "memory_id": id, "text": "I like my tea, Darjeeling, hot.", "version": 1 }),
+        "update_memory" => {
+            json!({ "memory_id": id, "text": "I like my tea, Darjeeling, hot.", "version": 1 })
+        }
         "modify_permissions" => json!({ "memory_id": id, "permission": "public" }),
         "query_memory" => json!({ "query": "What do I drink?", "limit": 5 }),
         _ => json!({ "memory_id": id }),

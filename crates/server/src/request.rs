@@ -79,5 +79,9 @@ pub(crate) async fn not_found() -> Problem {
 
 /// The answer for a method that a path does not take.
 pub(crate) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method; /docs shows which it takes.")
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This address does not take this method; /docs shows which it takes.",
+    )
 }

@@ -71,4 +71,3 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
 fn crashed() -> Problem {
     Problem::from(picard_domain::Error::internal("a handler panicked"))
 }
-

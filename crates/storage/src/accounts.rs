@@ -6,8 +6,8 @@ use picard_crypto::DataKey;
 use picard_domain::{ClientId, Email, Error, UserId, Username};
 use uuid::Uuid;
 
-use crate::error::{storage_error, violated_constraint};
 use crate::Store;
+use crate::error::{storage_error, violated_constraint};
 
 /// An account as the rules need it.
 #[derive(Debug, Clone)]

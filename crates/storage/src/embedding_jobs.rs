@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use pgvector::HalfVector;
 use picard_crypto::{TextBinding, open_text};
 use picard_domain::{Error, MemoryId, Vector};
-use pgvector::HalfVector;
 use uuid::Uuid;
 
 use crate::Store;
@@ -69,8 +69,7 @@ impl Store {
 
     fn open_pending(&self, row: &PendingRow) -> Result<PendingText, Error> {
         let key = self.open_data_key(row.user_id, &row.data_key)?;
-        let binding =
-            TextBinding { memory_id: *row.id.as_bytes(), owner_id: *row.user_id.as_bytes(), version: row.text_version };
+        let binding = TextBinding { memory_id: *row.id.as_bytes(), owner_id: *row.user_id.as_bytes(), version: row.text_version };
         let text = open_text(&key, &binding, &row.ciphertext).map_err(Error::internal)?;
         Ok(PendingText { memory_id: MemoryId(row.id), text_version: row.text_version, text, attempts: row.attempts })
     }
@@ -80,7 +79,13 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn finish_embedding(&self, id: MemoryId, text_version: i64, model: &str, windows: &[Vector]) -> Result<bool, Error> {
+    pub async fn finish_embedding(
+        &self,
+        id: MemoryId,
+        text_version: i64,
+        model: &str,
+        windows: &[Vector],
+    ) -> Result<bool, Error> {
         let vectors: Vec<HalfVector> = windows.iter().map(|vector| HalfVector::from_f32_slice(vector.as_slice())).collect();
         let count = sqlx::query_scalar!(
             r#"WITH m AS MATERIALIZED (

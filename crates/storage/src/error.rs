@@ -18,9 +18,9 @@ fn is_away(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_) => true,
         // Connection failures, too many connections and other shortages (53), being shut down or starting (57),
         // time-outs (57014, 55P03), deadlocks and serialization failures (40): all pass.
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| ["08", "53", "57", "40", "55P03"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| ["08", "53", "57", "40", "55P03"].iter().any(|class| code.starts_with(class)))
+        }
         _ => false,
     }
 }

@@ -47,7 +47,10 @@ impl Store {
     pub async fn create_first_signing_key(&self, key: &StoredSigningKey) -> Result<(), Error> {
         let private_key = self.keys.encrypt(&key.private_key, self.now());
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
-        sqlx::query!("SELECT pg_advisory_xact_lock($1)", FIRST_KEY_LOCK).fetch_one(&mut *transaction).await.map_err(storage_error)?;
+        sqlx::query!("SELECT pg_advisory_xact_lock($1)", FIRST_KEY_LOCK)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
         sqlx::query!(
             "INSERT INTO signing_keys (kid, public_jwk, private_key) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)",
             key.kid,

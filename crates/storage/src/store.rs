@@ -98,4 +98,3 @@ fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Erro
         .map_err(|_| Error::invalid("DATABASE_URL", "must be a postgres:// URL"))?;
     Ok(options.application_name("picard-server").disable_statement_logging())
 }
-

@@ -16,10 +16,7 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub(crate) fn location(&self) -> &str {
@@ -59,10 +56,7 @@ impl Browser {
 
     #[expect(clippy::disallowed_methods, reason = "the tests' one client")]
     pub(crate) fn at_address(address: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build();
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
         Self {
             http: http.expect("a client"),
             base: format!("http://{address}"),
@@ -89,10 +83,7 @@ impl Browser {
     }
 
     pub(crate) fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies
-            .lock()
-            .expect("a lock")
-            .insert(name.to_owned(), value.to_owned());
+        self.cookies.lock().expect("a lock").insert(name.to_owned(), value.to_owned());
     }
 
     pub(crate) fn forget_cookies(&self) {
@@ -117,17 +108,11 @@ impl Browser {
 
     /// Writes a private memory.
     pub(crate) async fn write(&self, text: &str) -> Page {
-        self.post("/memories/new", &[("text", text), ("permission", "private")])
-            .await
+        self.post("/memories/new", &[("text", text), ("permission", "private")]).await
     }
 
     /// Sends exactly these fields and headers.
-    pub(crate) async fn post_raw(
-        &self,
-        path: &str,
-        fields: &[(&str, &str)],
-        headers: &[(&str, &str)],
-    ) -> Page {
+    pub(crate) async fn post_raw(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Page {
         let mut request = self.http.post(self.url(path)).form(fields);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -140,22 +125,10 @@ impl Browser {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Page {
-        let cookies: Vec<String> = self
-            .cookies()
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let response = request
-            .header("cookie", cookies.join("; "))
-            .send()
-            .await
-            .expect("an answer");
+        let cookies: Vec<String> = self.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let response = request.header("cookie", cookies.join("; ")).send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        let page = Page {
-            status,
-            headers,
-            body: response.text().await.expect("a text"),
-        };
+        let page = Page { status, headers, body: response.text().await.expect("a text") };
         self.remember(&page);
         page
     }
@@ -163,11 +136,7 @@ impl Browser {
     fn remember(&self, page: &Page) {
         for cookie in page.headers.get_all("set-cookie") {
             let cookie = cookie.to_str().expect("a cookie");
-            let (name, value) = cookie
-                .split(';')
-                .next()
-                .and_then(|pair| pair.split_once('='))
-                .expect("a pair");
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
             let mut cookies = self.cookies.lock().expect("a lock");
             if cookie.contains("Max-Age=0") {
                 cookies.remove(name);

@@ -101,12 +101,9 @@ impl FakeServer {
 fn troubled(memo: &Shared, path: &str) -> Option<Response> {
     let trouble = memo.lock().expect("a lock").troubles.get(path).cloned();
     trouble.map(|trouble| match trouble {
-        Trouble::Says(status, body) => (
-            StatusCode::from_u16(status).expect("a status"),
-            [("retry-after", "7")],
-            Json(body),
-        )
-            .into_response(),
+        Trouble::Says(status, body) => {
+            (StatusCode::from_u16(status).expect("a status"), [("retry-after", "7")], Json(body)).into_response()
+        }
         Trouble::Babbles(text) => text.into_response(),
     })
 }
@@ -116,10 +113,7 @@ fn problem(status: StatusCode, error: &str) -> Response {
 }
 
 fn grant(memo: &mut Memo, person: Uuid) -> Value {
-    let (access, refresh) = (
-        format!("access-{}", Uuid::new_v4()),
-        format!("refresh-{}", Uuid::new_v4()),
-    );
+    let (access, refresh) = (format!("access-{}", Uuid::new_v4()), format!("refresh-{}", Uuid::new_v4()));
     memo.access_tokens.insert(access.clone(), person);
     memo.refresh_tokens.insert(refresh.clone(), person);
     memo.issued.extend([access.clone(), refresh.clone()]);
@@ -148,16 +142,10 @@ async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
 
 /// Whether the client authenticates by HTTP Basic; the tests' id and secret need no encoding.
 fn knows(headers: &HeaderMap) -> bool {
-    headers
-        .get("authorization")
-        .is_some_and(|value| value.as_bytes().starts_with(b"Basic MGI1ZTlmYmM"))
+    headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"Basic MGI1ZTlmYmM"))
 }
 
-async fn refresh(
-    State(memo): State<Shared>,
-    headers: HeaderMap,
-    Form(form): Form<HashMap<String, String>>,
-) -> Response {
+async fn refresh(State(memo): State<Shared>, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {
     memo.lock().expect("a lock").refreshes += 1;
     if let Some(response) = troubled(&memo, "/token") {
         return response;
@@ -189,19 +177,12 @@ async fn revoke(State(memo): State<Shared>, Form(form): Form<HashMap<String, Str
 
 async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
     // `admin:correct`
-    if headers
-        .get("authorization")
-        .is_none_or(|value| value != "Basic YWRtaW46Y29ycmVjdA==")
-    {
+    if headers.get("authorization").is_none_or(|value| value != "Basic YWRtaW46Y29ycmVjdA==") {
         return problem(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     assert_eq!(body["is_confidential"], true);
     assert_eq!(body["scopes"], json!(["memories:read", "memories:write"]));
-    (
-        StatusCode::CREATED,
-        Json(json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})),
-    )
-        .into_response()
+    (StatusCode::CREATED, Json(json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}))).into_response()
 }
 
 async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<Value>) -> Response {
@@ -209,16 +190,9 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
     if let Some(response) = troubled(&memo, "/api/tools") {
         return response;
     }
-    let token = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut memo = memo.lock().expect("a lock");
-    let Some(person) = token
-        .strip_prefix("Bearer ")
-        .and_then(|token| memo.access_tokens.get(token))
-        .copied()
-    else {
+    let Some(person) = token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied() else {
         return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
     };
     let tool = call["tool"].as_str().expect("a tool");

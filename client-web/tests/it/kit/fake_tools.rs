@@ -12,19 +12,11 @@ fn not_found() -> Failure {
 
 fn invalid(field: &str, message: &str) -> Failure {
     let errors = json!([{"field": field, "message": message}]);
-    (
-        StatusCode::UNPROCESSABLE_ENTITY,
-        json!({"code": "invalid", "errors": errors}),
-    )
+    (StatusCode::UNPROCESSABLE_ENTITY, json!({"code": "invalid", "errors": errors}))
 }
 
 /// Does what a tool does.
-pub(crate) fn call(
-    memories: &mut Vec<Value>,
-    person: Uuid,
-    tool: &str,
-    data: &Value,
-) -> Result<Value, Failure> {
+pub(crate) fn call(memories: &mut Vec<Value>, person: Uuid, tool: &str, data: &Value) -> Result<Value, Failure> {
     match tool {
         "submit_memory" => submit(memories, person, data),
         "get_memories" => list(memories, person, data),
@@ -46,17 +38,11 @@ pub(crate) fn call(
 
 fn position(memories: &[Value], person: Uuid, data: &Value) -> Result<usize, Failure> {
     let is_visible = |memory: &Value| memory["user_id"] == json!(person) || memory["permission"] == "public";
-    memories
-        .iter()
-        .position(|memory| memory["id"] == data["memory_id"] && is_visible(memory))
-        .ok_or_else(not_found)
+    memories.iter().position(|memory| memory["id"] == data["memory_id"] && is_visible(memory)).ok_or_else(not_found)
 }
 
 fn submit(memories: &mut Vec<Value>, person: Uuid, data: &Value) -> Result<Value, Failure> {
-    if data["tags"]
-        .as_array()
-        .is_some_and(|tags| tags.iter().any(|tag| tag == "forbidden"))
-    {
+    if data["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "forbidden")) {
         return Err(invalid("tags[0]", "must not be forbidden"));
     }
     let number = memories.len();
@@ -73,26 +59,19 @@ fn submit(memories: &mut Vec<Value>, person: Uuid, data: &Value) -> Result<Value
 
 fn list(memories: &[Value], person: Uuid, data: &Value) -> Result<Value, Failure> {
     let start: usize = match data["cursor"].as_str() {
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| invalid("cursor", "is not one of this server's"))?,
+        Some(cursor) => cursor.parse().map_err(|_| invalid("cursor", "is not one of this server's"))?,
         None => 0,
     };
     let limit = usize::try_from(data["limit"].as_u64().expect("a limit")).expect("a small limit");
     let fits = |memory: &&Value| {
-        let has_tag = data["tags"].as_array().is_none_or(|tags| {
-            tags.iter()
-                .all(|tag| memory["tags"].as_array().is_some_and(|own| own.contains(tag)))
-        });
+        let has_tag = data["tags"]
+            .as_array()
+            .is_none_or(|tags| tags.iter().all(|tag| memory["tags"].as_array().is_some_and(|own| own.contains(tag))));
         let has_permission = data["permission"].is_null() || data["permission"] == memory["permission"];
         memory["user_id"] == json!(person) && has_tag && has_permission
     };
     let found: Vec<Value> = memories.iter().rev().filter(fits).cloned().collect();
-    let next = if found.len() > start + limit {
-        json!((start + limit).to_string())
-    } else {
-        Value::Null
-    };
+    let next = if found.len() > start + limit { json!((start + limit).to_string()) } else { Value::Null };
     let total = found.len();
     let page: Vec<Value> = found.into_iter().skip(start).take(limit).collect();
     Ok(json!({"memories": page, "next_cursor": next, "total": total}))
@@ -108,11 +87,7 @@ fn search(memories: &[Value], person: Uuid, data: &Value) -> Value {
     let hits: Vec<Value> = memories
         .iter()
         .filter(is_in_reach)
-        .filter(|memory| {
-            memory["text"]
-                .as_str()
-                .is_some_and(|text| text.to_lowercase().contains(&words))
-        })
+        .filter(|memory| memory["text"].as_str().is_some_and(|text| text.to_lowercase().contains(&words)))
         .map(|memory| {
             let mut hit = memory.clone();
             hit["score"] = json!(0.8312);
@@ -127,10 +102,7 @@ fn update(memories: &mut [Value], person: Uuid, data: &Value) -> Result<Value, F
     let index = position(memories, person, data)?;
     let memory = &mut memories[index];
     if !data["version"].is_null() && data["version"] != memory["version"] {
-        return Err((
-            StatusCode::PRECONDITION_FAILED,
-            json!({"code": "version_mismatch"}),
-        ));
+        return Err((StatusCode::PRECONDITION_FAILED, json!({"code": "version_mismatch"})));
     }
     for name in ["text", "tags", "category", "permission", "expiration_date"] {
         if let Some(value) = data.get(name) {

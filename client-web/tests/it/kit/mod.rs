@@ -38,8 +38,7 @@ pub(crate) fn config(pool: &PgPool, server_url: &str, more: &[&str]) -> Config {
         &format!("--client-secret={CLIENT_SECRET}"),
     ]
     .map(str::to_owned);
-    Config::try_parse_from(given.into_iter().chain(more.iter().map(ToString::to_string)))
-        .expect("a configuration")
+    Config::try_parse_from(given.into_iter().chain(more.iter().map(ToString::to_string))).expect("a configuration")
 }
 
 impl House {
@@ -49,17 +48,13 @@ impl House {
 
     pub(crate) async fn open_with(pool: PgPool, more: &[&str]) -> Self {
         let server = FakeServer::start().await;
-        let web = picard_web::start(config(&pool, server.url(), more))
-            .await
-            .expect("the application starts");
+        let web = picard_web::start(config(&pool, server.url(), more)).await.expect("the application starts");
         Self { web, server, pool }
     }
 
     /// A second copy of the application on the same database.
     pub(crate) async fn second_web(&self) -> RunningWeb {
-        picard_web::start(config(&self.pool, self.server.url(), &[]))
-            .await
-            .expect("a second one starts")
+        picard_web::start(config(&self.pool, self.server.url(), &[])).await.expect("a second one starts")
     }
 
     /// Somebody who has not been here before.
@@ -71,9 +66,7 @@ impl House {
     pub(crate) async fn member(&self, username: &str) -> Browser {
         let browser = self.stranger();
         browser.get("/register").await;
-        let page = browser
-            .post("/register", &[("username", username), ("password", PASSWORD)])
-            .await;
+        let page = browser.post("/register", &[("username", username), ("password", PASSWORD)]).await;
         assert_eq!(page.location(), "/connect", "{}", page.body);
         browser.get("/connect").await;
         browser
@@ -90,22 +83,15 @@ impl House {
 
     /// Makes every access token look as if its hour was over.
     pub(crate) async fn let_access_tokens_expire(&self) {
-        self.execute("UPDATE connections SET access_expires_at = now() - interval '1 minute'")
-            .await;
+        self.execute("UPDATE connections SET access_expires_at = now() - interval '1 minute'").await;
         self.server.expire_access_tokens();
     }
 
     pub(crate) async fn execute(&self, sql: &'static str) {
-        sqlx::query(sql)
-            .execute(&self.pool)
-            .await
-            .expect("the statement runs");
+        sqlx::query(sql).execute(&self.pool).await.expect("the statement runs");
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql)
-            .fetch_one(&self.pool)
-            .await
-            .expect("the statement gives a number")
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.expect("the statement gives a number")
     }
 }

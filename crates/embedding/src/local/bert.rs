@@ -186,11 +186,7 @@ impl Weights<'_> {
     }
 
     fn norm(&self, name: &str, bias: Vec<f32>) -> Result<AddNorm, WeightsError> {
-        Ok(AddNorm {
-            bias,
-            scale: self.row(&format!("{name}.weight"), WIDTH)?,
-            shift: self.row(&format!("{name}.bias"), WIDTH)?,
-        })
+        Ok(AddNorm { bias, scale: self.row(&format!("{name}.weight"), WIDTH)?, shift: self.row(&format!("{name}.bias"), WIDTH)? })
     }
 
     /// One matrix for all three. The division by the root of the head's width is done here, once, in the query.

@@ -155,11 +155,7 @@ mod tests {
 
     #[test]
     fn a_normalised_row_has_mean_zero_and_deviation_one() {
-        let norm = AddNorm {
-            bias: vec![0.0; 20],
-            scale: vec![1.0; 20],
-            shift: vec![0.0; 20],
-        };
+        let norm = AddNorm { bias: vec![0.0; 20], scale: vec![1.0; 20], shift: vec![0.0; 20] };
         let mut row: Vec<f32> = (0..20).map(|n| 3.0 + n as f32).collect();
 
         norm.normalise(&mut row);

@@ -27,9 +27,7 @@ impl Pieces {
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // The file asks for exactly 128 pieces, cut or padded.
         tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| error.to_string())?;
+        tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
         // A "[SEP]" in a text is text.
         tokenizer.set_encode_special_tokens(true);
 
@@ -40,10 +38,7 @@ impl Pieces {
 
     /// The text as the model wants it, cut at [`MAX_PIECES`].
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
-        let encoding = self
-            .tokenizer
-            .encode_fast(text, false)
-            .map_err(|error| error.to_string())?;
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;
         let inner = encoding.get_ids().iter().copied().take(MAX_INNER);
         Ok([self.cls].into_iter().chain(inner).chain([self.sep]).collect())
     }
@@ -81,10 +76,7 @@ fn words(ids: &[Option<u32>], offsets: &[(usize, usize)]) -> Vec<Word> {
     for (id, (start, _)) in ids.iter().zip(offsets) {
         match words.last_mut() {
             Some(word) if last == Some(id) => word.pieces += 1,
-            _ => words.push(Word {
-                start: *start,
-                pieces: 1,
-            }),
+            _ => words.push(Word { start: *start, pieces: 1 }),
         }
         last = Some(id);
     }
@@ -124,10 +116,7 @@ mod tests {
     use super::*;
 
     fn even(count: usize, pieces: usize) -> Vec<Word> {
-        let word = |n| Word {
-            start: n * 10,
-            pieces,
-        };
+        let word = |n| Word { start: n * 10, pieces };
         (0..count).map(word).collect()
     }
 

@@ -28,11 +28,7 @@ const PIECES_PER_PASS: usize = 512;
 const MAX_WAITING: usize = 64;
 
 /// Starts the thread. It ends when every sender is gone and all that was asked is answered.
-pub(super) fn start(
-    bert: Bert,
-    pieces: Arc<Pieces>,
-    mut requests: mpsc::Receiver<Request>,
-) -> std::io::Result<JoinHandle<()>> {
+pub(super) fn start(bert: Bert, pieces: Arc<Pieces>, mut requests: mpsc::Receiver<Request>) -> std::io::Result<JoinHandle<()>> {
     let work = move || {
         let mut waiting: Vec<Waiting> = Vec::new();
         loop {
@@ -50,9 +46,7 @@ pub(super) fn start(
             waiting = pass(&bert, waiting);
         }
     };
-    std::thread::Builder::new()
-        .name("embedding".to_owned())
-        .spawn(work)
+    std::thread::Builder::new().name("embedding".to_owned()).spawn(work)
 }
 
 /// A request that is being worked on.
@@ -65,8 +59,7 @@ struct Waiting {
 
 impl Waiting {
     fn new(request: Request, pieces: &Pieces) -> Self {
-        let texts: Option<Vec<_>> =
-            guarded(|| request.texts.iter().map(|text| pieces.ids(text).ok()).collect());
+        let texts: Option<Vec<_>> = guarded(|| request.texts.iter().map(|text| pieces.ids(text).ok()).collect());
         Self {
             vectors: Vec::with_capacity(request.texts.len()),
             failure: texts.is_none().then_some("a text cannot be cut into word pieces"),
@@ -92,10 +85,7 @@ impl Waiting {
 fn pass(bert: &Bert, mut waiting: Vec<Waiting>) -> Vec<Waiting> {
     waiting.retain(|request| !request.reply.is_closed());
     let chosen = choose(&waiting);
-    let texts: Vec<&[u32]> = chosen
-        .iter()
-        .map(|(request, text)| waiting[*request].texts[*text].as_slice())
-        .collect();
+    let texts: Vec<&[u32]> = chosen.iter().map(|(request, text)| waiting[*request].texts[*text].as_slice()).collect();
     let rows = guarded(|| bert.embed(&texts));
 
     let mut rows = rows.unwrap_or_default().into_iter();
@@ -141,12 +131,8 @@ mod tests {
 
     fn waiting(lengths: &[usize]) -> (Waiting, oneshot::Receiver<Result<Vec<Vector>, EmbedError>>) {
         let (reply, answer) = oneshot::channel();
-        let request = Waiting {
-            texts: lengths.iter().map(|length| vec![0; *length]).collect(),
-            vectors: Vec::new(),
-            failure: None,
-            reply,
-        };
+        let request =
+            Waiting { texts: lengths.iter().map(|length| vec![0; *length]).collect(), vectors: Vec::new(), failure: None, reply };
         (request, answer)
     }
 
@@ -185,9 +171,6 @@ mod tests {
         let (mut request, mut answer) = waiting(&[3]);
         request.failure = Some("broken");
         assert!(request.settle().is_none());
-        assert_eq!(
-            answer.try_recv().expect("answered"),
-            Err(EmbedError::InvalidAnswer("broken".to_owned()))
-        );
+        assert_eq!(answer.try_recv().expect("answered"), Err(EmbedError::InvalidAnswer("broken".to_owned())));
     }
 }

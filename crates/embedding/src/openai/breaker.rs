@@ -70,10 +70,7 @@ mod tests {
     use super::*;
 
     fn failed(retry_after: Option<Duration>) -> Result<(), EmbedError> {
-        Err(EmbedError::Unavailable {
-            retry_after,
-            reason: "away".to_owned(),
-        })
+        Err(EmbedError::Unavailable { retry_after, reason: "away".to_owned() })
     }
 
     fn opened(at: Instant, retry_after: Option<Duration>) -> Breaker {

@@ -30,23 +30,13 @@ pub(super) struct Failure {
 impl Failure {
     /// Trying again at once would lead to the same.
     pub(super) fn finally(error: EmbedError) -> Self {
-        Self {
-            error,
-            may_retry: false,
-        }
+        Self { error, may_retry: false }
     }
 
     /// No answer at all.
     pub(super) fn sending(error: &reqwest::Error) -> Self {
-        let what = if error.is_connect() {
-            "cannot connect"
-        } else {
-            "the connection broke"
-        };
-        Self {
-            error: EmbedError::unavailable(format!("{what}: {}", root_cause(error))),
-            may_retry: error.is_connect(),
-        }
+        let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
+        Self { error: EmbedError::unavailable(format!("{what}: {}", root_cause(error))), may_retry: error.is_connect() }
     }
 
     /// An answer other than success.
@@ -80,10 +70,7 @@ impl Failure {
 /// These say that the request is at fault. A refused key (401, 403) or a wrong address (404, a redirect) is the
 /// operator's to mend, and the texts are as good as before once that is done.
 fn blames_texts(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
-    )
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// Doubles each time, and differs between callers by half, so that they do not all come back at once.
@@ -166,10 +153,7 @@ mod tests {
     #[test]
     fn a_long_wait_is_left_to_the_caller() {
         let failure = |seconds: u64| Failure {
-            error: EmbedError::Unavailable {
-                retry_after: Some(Duration::from_secs(seconds)),
-                reason: "HTTP 429".to_owned(),
-            },
+            error: EmbedError::Unavailable { retry_after: Some(Duration::from_secs(seconds)), reason: "HTTP 429".to_owned() },
             may_retry: true,
         };
         assert_eq!(failure(1).pause(1), Some(Duration::from_secs(1)));

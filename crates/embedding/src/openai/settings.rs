@@ -45,11 +45,8 @@ pub enum SettingsError {
 }
 
 /// Models whose vectors have a known length when none is asked for.
-const KNOWN: [(&str, usize); 3] = [
-    ("text-embedding-3-small", 1536),
-    ("text-embedding-3-large", 3072),
-    ("text-embedding-ada-002", 1536),
-];
+const KNOWN: [(&str, usize); 3] =
+    [("text-embedding-3-small", 1536), ("text-embedding-3-large", 3072), ("text-embedding-ada-002", 1536)];
 
 impl OpenAiSettings {
     pub(super) fn endpoint(&self) -> Result<Url, SettingsError> {
@@ -57,10 +54,7 @@ impl OpenAiSettings {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SettingsError::BaseUrl);
         }
-        url.path_segments_mut()
-            .map_err(|()| SettingsError::BaseUrl)?
-            .pop_if_empty()
-            .push("embeddings");
+        url.path_segments_mut().map_err(|()| SettingsError::BaseUrl)?.pop_if_empty().push("embeddings");
         Ok(url)
     }
 
@@ -68,8 +62,7 @@ impl OpenAiSettings {
         let Some(key) = &self.api_key else {
             return Ok(None);
         };
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-            .map_err(|_| SettingsError::ApiKey)?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).map_err(|_| SettingsError::ApiKey)?;
         // Keeps it out of debug output.
         value.set_sensitive(true);
         Ok(Some(value))
@@ -88,19 +81,14 @@ impl OpenAiSettings {
         self.dimensions
             .or(known.map(|(_, dimensions)| *dimensions))
             .filter(|dimensions| *dimensions > 0)
-            .ok_or_else(|| SettingsError::Dimensions {
-                model: self.model.clone(),
-            })
+            .ok_or_else(|| SettingsError::Dimensions { model: self.model.clone() })
     }
 }
 
 /// No redirects: they would take the key and the texts to an address nobody configured.
 #[expect(clippy::disallowed_methods, reason = "this crate's one client")]
 pub(super) fn client() -> Result<Client, SettingsError> {
-    Client::builder()
-        .redirect(Policy::none())
-        .build()
-        .map_err(SettingsError::Client)
+    Client::builder().redirect(Policy::none()).build().map_err(SettingsError::Client)
 }
 
 /// Refuses the answer of another model. Only for models with a name everyone agrees on: gateways and local
@@ -138,10 +126,7 @@ mod tests {
             ("https://a.example/v1", "https://a.example/v1/embeddings"),
             ("https://a.example/v1/", "https://a.example/v1/embeddings"),
             ("http://[::1]:8080", "http://[::1]:8080/embeddings"),
-            (
-                "https://a.example/d?api-version=1",
-                "https://a.example/d/embeddings?api-version=1",
-            ),
+            ("https://a.example/d?api-version=1", "https://a.example/d/embeddings?api-version=1"),
         ] {
             let mut settings = settings("m", Some(1));
             settings.base_url = base.to_owned();

@@ -45,11 +45,7 @@ pub(super) fn batches<'a, 'b>(mut texts: &'a [&'b str]) -> impl Iterator<Item = 
             *sum += text.len();
             Some(*sum)
         });
-        let fitting = sizes
-            .take(TEXTS_PER_REQUEST)
-            .take_while(|sum| *sum <= BYTES_PER_REQUEST)
-            .count()
-            .max(1);
+        let fitting = sizes.take(TEXTS_PER_REQUEST).take_while(|sum| *sum <= BYTES_PER_REQUEST).count().max(1);
         let (batch, rest) = texts.split_at_checked(fitting)?;
         texts = rest;
         Some(batch)
@@ -76,10 +72,7 @@ mod tests {
             let place = |window: &str| window.as_ptr().addr() - text.as_ptr().addr();
             for pair in windows.windows(2) {
                 let shared = place(pair[0]) + pair[0].len() - place(pair[1]);
-                assert!(
-                    (OVERLAP..OVERLAP + SPACE_SEARCH + 4).contains(&shared),
-                    "{shared}"
-                );
+                assert!((OVERLAP..OVERLAP + SPACE_SEARCH + 4).contains(&shared), "{shared}");
             }
             assert!(text.starts_with(windows[0]));
             let last = windows[windows.len() - 1];

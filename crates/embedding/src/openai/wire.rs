@@ -47,8 +47,7 @@ impl Answer {
             if length != dimensions {
                 return Err(invalid(format!("{length} dimensions instead of {dimensions}")));
             }
-            let vector =
-                Vector::new(embedding).ok_or_else(|| invalid("a vector that is zero or not finite"))?;
+            let vector = Vector::new(embedding).ok_or_else(|| invalid("a vector that is zero or not finite"))?;
             match places.get_mut(index) {
                 Some(place) if place.is_none() => *place = Some(vector),
                 Some(_) => return Err(invalid("two vectors for one text")),
@@ -119,18 +118,10 @@ mod tests {
 
     #[test]
     fn the_body_has_dimensions_only_when_asked_for() {
-        let body = |dimensions| Body {
-            model: "m",
-            input: &["a", "b"],
-            dimensions,
-            encoding_format: "float",
-        };
+        let body = |dimensions| Body { model: "m", input: &["a", "b"], dimensions, encoding_format: "float" };
         let json = |dimensions| serde_json::to_string(&body(dimensions)).expect("JSON");
 
-        assert_eq!(
-            json(None),
-            r#"{"model":"m","input":["a","b"],"encoding_format":"float"}"#
-        );
+        assert_eq!(json(None), r#"{"model":"m","input":["a","b"],"encoding_format":"float"}"#);
         assert!(json(Some(256)).contains(r#""dimensions":256"#));
     }
 
@@ -167,10 +158,7 @@ mod tests {
             list(&[good, r#"{"embedding": [1, 2]}"#.to_owned()]),
             r#"{"error": {"message": "no"}}"#.to_owned(),
         ] {
-            assert!(
-                matches!(vectors(&bad), Err(EmbedError::InvalidAnswer(_))),
-                "{bad}"
-            );
+            assert!(matches!(vectors(&bad), Err(EmbedError::InvalidAnswer(_))), "{bad}");
         }
     }
 

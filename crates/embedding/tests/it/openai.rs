@@ -35,10 +35,7 @@ fn vectors_of(texts: &[&str]) -> Vec<Vector> {
 /// The error of one call against these acts, and how many requests it took.
 async fn fault(acts: impl IntoIterator<Item = Act>) -> (EmbedError, usize) {
     let provider = Provider::start(acts).await;
-    let error = client(&provider)
-        .embed(&[TEXT, "second"])
-        .await
-        .expect_err("a fault");
+    let error = client(&provider).embed(&[TEXT, "second"]).await.expect_err("a fault");
 
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(KEY) && !shown.contains(TEXT), "{shown}");
@@ -61,12 +58,8 @@ async fn the_request_is_what_the_api_describes() {
     assert_eq!(vectors, vectors_of(&[TEXT, "b"]));
     let received = &provider.received()[0];
     assert_eq!(received.path, "/v1/embeddings");
-    assert_eq!(
-        received.authorization.as_deref(),
-        Some(format!("Bearer {KEY}").as_str())
-    );
-    let body =
-        json!({"model": "test-model", "input": [TEXT, "b"], "dimensions": 2, "encoding_format": "float"});
+    assert_eq!(received.authorization.as_deref(), Some(format!("Bearer {KEY}").as_str()));
+    let body = json!({"model": "test-model", "input": [TEXT, "b"], "dimensions": 2, "encoding_format": "float"});
     assert_eq!(received.body, body);
 }
 
@@ -80,10 +73,7 @@ async fn without_key_and_dimensions_neither_is_sent() {
         ..settings(provider.address)
     };
     let client = OpenAiCompatible::new(settings).expect("a known model");
-    assert_eq!(
-        (client.model(), client.dimensions()),
-        ("text-embedding-3-small", 1536)
-    );
+    assert_eq!((client.model(), client.dimensions()), ("text-embedding-3-small", 1536));
 
     // The provider answers with two numbers; only the request matters here.
     client.embed(&["a"]).await.expect_err("wrong dimension");
@@ -102,11 +92,7 @@ async fn many_texts_go_in_several_requests_and_come_back_in_order() {
     let vectors = client(&provider).embed(&texts).await.expect("vectors");
 
     assert_eq!(vectors, vectors_of(&texts));
-    let sizes = provider
-        .received()
-        .iter()
-        .map(|r| r.body["input"].as_array().map(Vec::len))
-        .collect::<Vec<_>>();
+    let sizes = provider.received().iter().map(|r| r.body["input"].as_array().map(Vec::len)).collect::<Vec<_>>();
     assert_eq!(sizes, [Some(128), Some(128), Some(44)]);
     assert_eq!(client(&provider).embed(&[]).await, Ok(Vec::new()));
 }
@@ -158,10 +144,7 @@ async fn a_server_error_is_tried_twice_more() {
 #[tokio::test]
 async fn a_rejection_is_final_and_a_refused_key_is_not_the_texts_fault() {
     let (error, requests) = fault([Act::say(400, r#"{"error": {"type": "invalid_request_error"}}"#)]).await;
-    assert_eq!(
-        error,
-        EmbedError::Rejected("HTTP 400 (invalid_request_error)".to_owned())
-    );
+    assert_eq!(error, EmbedError::Rejected("HTTP 400 (invalid_request_error)".to_owned()));
     assert_eq!(requests, 1);
 
     let (error, requests) = fault([Act::say(401, &format!("wrong key {KEY}"))]).await;
@@ -181,10 +164,7 @@ async fn redirects_are_not_followed() {
 #[tokio::test]
 async fn a_hanging_provider_costs_no_more_than_the_time_limit() {
     let provider = Provider::start([Act::Hang]).await;
-    let settings = OpenAiSettings {
-        timeout: Duration::from_millis(300),
-        ..settings(provider.address)
-    };
+    let settings = OpenAiSettings { timeout: Duration::from_millis(300), ..settings(provider.address) };
     let client = OpenAiCompatible::new(settings).expect("sound settings");
     let start = Instant::now();
 
@@ -197,9 +177,7 @@ async fn a_hanging_provider_costs_no_more_than_the_time_limit() {
 
 #[tokio::test]
 async fn a_refused_connection_is_unavailable() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
     let client = OpenAiCompatible::new(settings(address)).expect("sound settings");
@@ -221,10 +199,7 @@ async fn what_is_no_list_of_embeddings_is_an_invalid_answer() {
     ];
     for answer in answers {
         let (error, requests) = fault([Act::say(200, answer)]).await;
-        assert!(
-            matches!(error, EmbedError::InvalidAnswer(_)),
-            "{answer}: {error:?}"
-        );
+        assert!(matches!(error, EmbedError::InvalidAnswer(_)), "{answer}: {error:?}");
         assert_eq!(requests, 1);
     }
 }
@@ -246,10 +221,7 @@ async fn vectors_that_do_not_belong_to_the_texts_are_an_invalid_answer() {
     ];
     for (number, spoil) in spoilers.into_iter().enumerate() {
         let (error, _) = fault([Act::Spoil(spoil)]).await;
-        assert!(
-            matches!(error, EmbedError::InvalidAnswer(_)),
-            "{number}: {error:?}"
-        );
+        assert!(matches!(error, EmbedError::InvalidAnswer(_)), "{number}: {error:?}");
     }
 }
 

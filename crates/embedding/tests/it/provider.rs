@@ -54,13 +54,8 @@ struct Script {
 impl Provider {
     /// Plays the acts in order, and after the last one answers as it should.
     pub(crate) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
-        let script = Arc::new(Script {
-            acts: Mutex::new(acts.into_iter().collect()),
-            received: Mutex::default(),
-        });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
+        let script = Arc::new(Script { acts: Mutex::new(acts.into_iter().collect()), received: Mutex::default() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let router = Router::new().fallback(play).with_state(Arc::clone(&script));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -104,9 +99,7 @@ async fn play(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap, b
             let status = StatusCode::from_u16(status).expect("a status");
             let mut response = (status, text).into_response();
             for (name, value) in headers {
-                response
-                    .headers_mut()
-                    .insert(name, value.parse().expect("a header"));
+                response.headers_mut().insert(name, value.parse().expect("a header"));
             }
             response
         }

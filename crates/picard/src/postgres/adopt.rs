@@ -16,11 +16,7 @@ const PASSABLE: u32 = 0o011;
 
 /// Chooses under which user PostgreSQL runs on `cluster` in `data_dir`, and sets the data folder's mode accordingly.
 /// Answers the installation too, since it is copied into the data folder when that user cannot reach it elsewhere.
-pub(super) async fn adopt(
-    installation: Installation,
-    data_dir: &Path,
-    cluster: &Path,
-) -> Result<(RunAs, Installation), Problem> {
+pub(super) async fn adopt(installation: Installation, data_dir: &Path, cluster: &Path) -> Result<(RunAs, Installation), Problem> {
     let owner = run_as::owner_of(cluster);
     if !RunAs::is_root() {
         check_owner(cluster, owner)?;
@@ -78,14 +74,9 @@ async fn reaches(run_as: &RunAs, folder: &Path) -> bool {
 }
 
 /// When a cluster of root's own can no longer be used through a user namespace, another user takes it over.
-async fn fall_back(
-    installation: &Installation,
-    data_dir: &Path,
-    cluster: &Path,
-) -> Result<(RunAs, Installation), Problem> {
+async fn fall_back(installation: &Installation, data_dir: &Path, cluster: &Path) -> Result<(RunAs, Installation), Problem> {
     if run_as::owner_of(cluster).is_some_and(|(uid, _)| uid == 0)
-        && let Some((run_as, installation)) =
-            first_usable(&run_as::choices_of_root(), installation, data_dir).await?
+        && let Some((run_as, installation)) = first_usable(&run_as::choices_of_root(), installation, data_dir).await?
     {
         hand_over(&run_as, cluster)?;
         return Ok((run_as, installation));
@@ -130,11 +121,7 @@ fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
             give(&entry?.path(), uid, gid)?;
         }
     }
-    if metadata.uid() == uid || metadata.is_symlink() {
-        Ok(())
-    } else {
-        chown(path, Some(uid), Some(gid))
-    }
+    if metadata.uid() == uid || metadata.is_symlink() { Ok(()) } else { chown(path, Some(uid), Some(gid)) }
 }
 
 /// Copies under a temporary name and renames, so that a kill leaves no half copy under the real name.

@@ -69,18 +69,13 @@ impl Cluster {
             let log = Log::open(&plan.data_dir)?;
             let server = launch(&run_as, &installation, plan, (chosen, &log))?;
             // From here on a failure or a cancelled start stops it again.
-            let mut cluster = Self {
-                server,
-                port: chosen,
-                password: plan.password.clone(),
-            };
+            let mut cluster = Self { server, port: chosen, password: plan.password.clone() };
             match cluster.until_ready(&folder, &log).await? {
                 Readiness::Ready => return Ok(cluster),
                 Readiness::PortTaken => {}
             }
         }
-        Err(Problem::new("PostgreSQL found no free port on 127.0.0.1")
-            .advice("see which programs listen there (`ss -ltn`)"))
+        Err(Problem::new("PostgreSQL found no free port on 127.0.0.1").advice("see which programs listen there (`ss -ltn`)"))
     }
 
     /// The URL of a database as the superuser.
@@ -116,9 +111,7 @@ impl Cluster {
                 return Ok(Readiness::Ready);
             }
             if !is_told && start.elapsed() > Duration::from_secs(5) {
-                eprintln!(
-                    "picard: PostgreSQL is still getting ready (after a crash it first repairs its files)"
-                );
+                eprintln!("picard: PostgreSQL is still getting ready (after a crash it first repairs its files)");
                 is_told = true;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -159,8 +152,7 @@ enum Readiness {
 fn says_ready(folder: &Path, pid: u32) -> bool {
     let text = fs::read_to_string(folder.join("postmaster.pid")).unwrap_or_default();
     let mut lines = text.lines();
-    lines.next().is_some_and(|line| line.trim() == pid.to_string())
-        && lines.last().is_some_and(|line| line.trim() == "ready")
+    lines.next().is_some_and(|line| line.trim() == pid.to_string()) && lines.last().is_some_and(|line| line.trim() == "ready")
 }
 
 /// A port of 127.0.0.1 that nobody listens on at this moment.
@@ -170,31 +162,19 @@ pub fn free_port(preferred: Option<u16>) -> Result<u16, Problem> {
         Some(Ok(listener)) => Ok(listener),
         _ => bind(0),
     };
-    let port = listener
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port());
+    let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
     port.map_err(|error| Problem::from_error("find a free port on 127.0.0.1", &error))
 }
 
-fn launch(
-    run_as: &RunAs,
-    installation: &Installation,
-    plan: &Plan,
-    (port, log): (u16, &Log),
-) -> Result<Child, Problem> {
+fn launch(run_as: &RunAs, installation: &Installation, plan: &Plan, (port, log): (u16, &Log)) -> Result<Child, Problem> {
     let program = installation.program("postgres");
     let mut command = run_as.command(&program);
     command.arg("-D").arg(plan.cluster_folder());
     configure(&mut command, plan.purpose, port);
-    command
-        .stdin(Stdio::null())
-        .stdout(log.handle()?)
-        .stderr(log.handle()?);
+    command.stdin(Stdio::null()).stdout(log.handle()?).stderr(log.handle()?);
     // Ctrl-C in a terminal goes to the whole group: PostgreSQL must outlive the programs that use it.
     command.process_group(0);
-    command
-        .spawn()
-        .map_err(|error| Problem::file("run", &program, &error))
+    command.spawn().map_err(|error| Problem::file("run", &program, &error))
 }
 
 fn configure(command: &mut Command, purpose: Purpose, port: u16) {
@@ -240,12 +220,7 @@ impl Log {
         if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LONG_LOG) {
             fs::rename(&path, data_dir.join("postgres.log.1")).map_err(explain)?;
         }
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(explain)?;
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(explain)?;
         files::share_owner(&path).map_err(explain)?;
         let length = file.metadata().map_err(explain)?.len();
         let start = usize::try_from(length).unwrap_or(usize::MAX);
@@ -253,10 +228,7 @@ impl Log {
     }
 
     fn handle(&self) -> Result<Stdio, Problem> {
-        self.file
-            .try_clone()
-            .map(Stdio::from)
-            .map_err(|error| Problem::file("write", &self.path, &error))
+        self.file.try_clone().map(Stdio::from).map_err(|error| Problem::file("write", &self.path, &error))
     }
 
     /// Explains why PostgreSQL ended during its start.
@@ -266,15 +238,11 @@ impl Log {
         if said.contains("Address already in use") {
             return Ok(Readiness::PortTaken);
         }
-        let problem = Problem::new(format!(
-            "PostgreSQL did not start; it says:{}",
-            child::last_lines(&said)
-        ));
+        let problem = Problem::new(format!("PostgreSQL did not start; it says:{}", child::last_lines(&said)));
         Err(if let Some(remedy) = disk_full(&said) {
             problem.advice(remedy)
         } else if said.contains("ermission denied") {
-            problem
-                .advice("the data folder must belong to one user: `chown -R` it to the user who runs picard")
+            problem.advice("the data folder must belong to one user: `chown -R` it to the user who runs picard")
         } else {
             problem.advice(format!("the whole log is in {}", self.path.display()))
         })

@@ -40,44 +40,21 @@ async fn initialise(
     files::write_private(password_file, password)?;
     hand_over(run_as, password_file)?;
     let mut command = run_as.command(&installation.program("initdb"));
-    command.args([
-        "--username",
-        SUPERUSER,
-        "--auth",
-        "scram-sha-256",
-        "--encoding",
-        "UTF8",
-        "--data-checksums",
-    ]);
+    command.args(["--username", SUPERUSER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--data-checksums"]);
     command.args(locale(installation.major));
-    command
-        .arg("--pwfile")
-        .arg(password_file)
-        .arg("--pgdata")
-        .arg(folder);
+    command.arg("--pwfile").arg(password_file).arg("--pgdata").arg(folder);
     if purpose == Purpose::ThrowAway {
         command.arg("--no-sync");
     }
     let finished = child::run(command).await;
     let finished = finished.map_err(|error| Problem::file("run", &installation.program("initdb"), &error))?;
-    if finished.is_success {
-        Ok(())
-    } else {
-        Err(explain(folder, &finished))
-    }
+    if finished.is_success { Ok(()) } else { Err(explain(folder, &finished)) }
 }
 
 /// The same order and letter case everywhere: by code point, whatever the machine's language is.
 fn locale(major: u32) -> &'static [&'static str] {
     if major >= 17 {
-        &[
-            "--locale",
-            "C",
-            "--locale-provider",
-            "builtin",
-            "--builtin-locale",
-            "C.UTF-8",
-        ]
+        &["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     } else if cfg!(target_os = "linux") {
         &["--locale", "C.UTF-8"]
     } else {
@@ -87,10 +64,7 @@ fn locale(major: u32) -> &'static [&'static str] {
 
 fn explain(folder: &Path, finished: &Finished) -> Problem {
     let said = finished.last_words();
-    let problem = Problem::new(format!(
-        "cannot create a PostgreSQL cluster in {}; initdb says:{said}",
-        folder.display()
-    ));
+    let problem = Problem::new(format!("cannot create a PostgreSQL cluster in {}; initdb says:{said}", folder.display()));
     if let Some(remedy) = disk_full(&finished.stderr) {
         return problem.advice(remedy);
     }
@@ -109,9 +83,7 @@ fn explain(folder: &Path, finished: &Finished) -> Problem {
 /// Removes what an interrupted attempt left.
 pub(super) fn remove_tree(folder: &Path) -> Result<(), Problem> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Problem::file("remove", folder, &error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::file("remove", folder, &error)),
         _ => Ok(()),
     }
 }

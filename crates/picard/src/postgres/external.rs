@@ -19,8 +19,9 @@ pub fn web_database_url(database_url: &str) -> Result<String, Problem> {
     let mut url = parse(database_url)?;
     let name = url.path().trim_start_matches('/').to_owned();
     if name.is_empty() {
-        return Err(Problem::new("DATABASE_URL names no database")
-            .advice("write it as postgres://user:password@host:5432/picard"));
+        return Err(
+            Problem::new("DATABASE_URL names no database").advice("write it as postgres://user:password@host:5432/picard")
+        );
     }
     url.set_path(&format!("/{name}_web"));
     Ok(url.to_string())
@@ -34,9 +35,7 @@ pub async fn ensure_database(variable: &str, database_url: &str) -> Result<(), P
             let _ = connection.close().await;
             Ok(())
         }
-        Err(error) if code_of(&error).as_deref() == Some(NO_SUCH_DATABASE) => {
-            create(variable, database_url).await
-        }
+        Err(error) if code_of(&error).as_deref() == Some(NO_SUCH_DATABASE) => create(variable, database_url).await,
         Err(error) => Err(unreachable(variable, &error)),
     }
 }
@@ -46,10 +45,7 @@ pub async fn ensure_vectors(database_url: &str) -> Result<(), Problem> {
     let Err(error) = add_vectors(database_url).await else {
         return Ok(());
     };
-    let problem = Problem::from_error(
-        "add the extension vector (pgvector) to the database of DATABASE_URL",
-        &error,
-    );
+    let problem = Problem::from_error("add the extension vector (pgvector) to the database of DATABASE_URL", &error);
     Err(if code_of(&error).as_deref() == Some(NOT_ALLOWED) {
         problem.advice("have a superuser run `CREATE EXTENSION vector` in that database once")
     } else {
@@ -68,11 +64,10 @@ async fn create(variable: &str, database_url: &str) -> Result<(), Problem> {
         connection.close().await
     };
     match created.await {
-        Err(error) if code_of(&error).as_deref() != Some(DATABASE_EXISTS) => Err(Problem::from_error(
-            &format!("create the database {name} of {variable}"),
-            &error,
-        )
-        .advice(format!("create it yourself: `CREATE DATABASE {}`", quoted(&name)))),
+        Err(error) if code_of(&error).as_deref() != Some(DATABASE_EXISTS) => {
+            Err(Problem::from_error(&format!("create the database {name} of {variable}"), &error)
+                .advice(format!("create it yourself: `CREATE DATABASE {}`", quoted(&name))))
+        }
         _ => Ok(()),
     }
 }
@@ -82,26 +77,20 @@ async fn connect(database_url: &str) -> Result<PgConnection, sqlx::Error> {
 }
 
 fn code_of(error: &sqlx::Error) -> Option<String> {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .map(std::borrow::Cow::into_owned)
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned)
 }
 
 /// The URL holds a password: neither it nor the parser's words about it are shown.
 fn parse(database_url: &str) -> Result<Url, Problem> {
     Url::parse(database_url).map_err(|_| {
-        Problem::new("the address of the database is not a URL")
-            .advice("write it as postgres://user:password@host:5432/picard")
+        Problem::new("the address of the database is not a URL").advice("write it as postgres://user:password@host:5432/picard")
     })
 }
 
 fn unreachable(variable: &str, error: &sqlx::Error) -> Problem {
     let problem = Problem::from_error(&format!("connect to the database of {variable}"), error);
     match error {
-        sqlx::Error::Io(_) => {
-            problem.advice("start that server, or unset the variable to use a private PostgreSQL")
-        }
+        sqlx::Error::Io(_) => problem.advice("start that server, or unset the variable to use a private PostgreSQL"),
         _ => problem.advice("check the user, the password and the database in the variable"),
     }
 }
@@ -112,20 +101,14 @@ mod tests {
 
     #[test]
     fn the_web_database_is_named_after_the_servers() {
-        let url =
-            web_database_url("postgres://me:secret@db.example:5432/picard?sslmode=require").expect("a URL");
+        let url = web_database_url("postgres://me:secret@db.example:5432/picard?sslmode=require").expect("a URL");
 
-        assert_eq!(
-            url,
-            "postgres://me:secret@db.example:5432/picard_web?sslmode=require"
-        );
+        assert_eq!(url, "postgres://me:secret@db.example:5432/picard_web?sslmode=require");
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let problem = web_database_url("postgres://me:se cret@@/::")
-            .expect_err("not a URL")
-            .to_string();
+        let problem = web_database_url("postgres://me:se cret@@/::").expect_err("not a URL").to_string();
 
         assert!(!problem.contains("cret"), "{problem}");
     }

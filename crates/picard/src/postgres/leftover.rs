@@ -23,10 +23,7 @@ pub async fn clear(cluster: &Path) -> Result<(), Problem> {
         // The number was given to another process since (common in containers): PostgreSQL would refuse to start.
         return fs::remove_file(&file).map_err(|error| Problem::file("remove", &file, &error));
     }
-    eprintln!(
-        "picard: stopping the PostgreSQL (process {}) that an earlier picard left behind",
-        pid.as_raw_nonzero()
-    );
+    eprintln!("picard: stopping the PostgreSQL (process {}) that an earlier picard left behind", pid.as_raw_nonzero());
     for signal in [Signal::INT, Signal::QUIT] {
         // An error means that it has just ended, which is what the next line finds out.
         let _ = kill_process(pid, signal);
@@ -34,15 +31,8 @@ pub async fn clear(cluster: &Path) -> Result<(), Problem> {
             return Ok(());
         }
     }
-    Err(Problem::new(format!(
-        "PostgreSQL (process {}) is still running on {}",
-        pid.as_raw_nonzero(),
-        cluster.display()
-    ))
-    .advice(format!(
-        "end it with `kill -QUIT {}` and start picard again",
-        pid.as_raw_nonzero()
-    )))
+    Err(Problem::new(format!("PostgreSQL (process {}) is still running on {}", pid.as_raw_nonzero(), cluster.display()))
+        .advice(format!("end it with `kill -QUIT {}` and start picard again", pid.as_raw_nonzero())))
 }
 
 /// The first line of the file is the process id.

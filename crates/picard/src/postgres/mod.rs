@@ -39,10 +39,6 @@ impl Installation {
             Ok(inside) => folder.join(inside),
             Err(_) => self.bin.clone(),
         };
-        Self {
-            bin,
-            major: self.major,
-            copy_root: Some(folder.to_owned()),
-        }
+        Self { bin, major: self.major, copy_root: Some(folder.to_owned()) }
     }
 }

@@ -48,12 +48,7 @@ impl RunAs {
         let mut command = match self {
             Self::Namespace { uid } => {
                 let mut unshare = Command::new("unshare");
-                unshare.args([
-                    "--user",
-                    &format!("--map-user={uid}"),
-                    &format!("--map-group={uid}"),
-                    "--",
-                ]);
+                unshare.args(["--user", &format!("--map-user={uid}"), &format!("--map-group={uid}"), "--"]);
                 unshare.arg(program);
                 unshare
             }
@@ -63,11 +58,7 @@ impl RunAs {
             command.uid(*uid).gid(*gid);
         }
         // PGDATA, PGPORT and their kin would lead it to another cluster. The working folder may be closed to it.
-        command
-            .env_clear()
-            .env("PATH", SYSTEM_PATH)
-            .env("LC_ALL", "C")
-            .current_dir("/");
+        command.env_clear().env("PATH", SYSTEM_PATH).env("LC_ALL", "C").current_dir("/");
         command
     }
 
@@ -104,18 +95,9 @@ fn accounts() -> Vec<Account> {
 /// What root may choose from, the best first: a user of its own, then a user namespace.
 pub fn choices_of_root() -> Vec<RunAs> {
     let accounts = accounts();
-    let user = |name: &str| {
-        accounts
-            .iter()
-            .find(|account| account.name == name && account.uid != 0)
-    };
+    let user = |name: &str| accounts.iter().find(|account| account.name == name && account.uid != 0);
     let users = ["postgres", "nobody"].into_iter().filter_map(user);
-    let mut choices: Vec<RunAs> = users
-        .map(|user| RunAs::User {
-            uid: user.uid,
-            gid: user.gid,
-        })
-        .collect();
+    let mut choices: Vec<RunAs> = users.map(|user| RunAs::User { uid: user.uid, gid: user.gid }).collect();
     choices.extend(namespace());
     choices
 }
@@ -125,8 +107,7 @@ pub fn namespace() -> Option<RunAs> {
     let accounts = accounts();
     let ordinary = accounts.iter().find(|account| account.uid == 1000);
     let any = ordinary.or_else(|| accounts.iter().find(|account| account.uid != 0));
-    any.filter(|_| cfg!(target_os = "linux"))
-        .map(|account| RunAs::Namespace { uid: account.uid })
+    any.filter(|_| cfg!(target_os = "linux")).map(|account| RunAs::Namespace { uid: account.uid })
 }
 
 /// Whose the cluster in this folder is, if there is one.
@@ -143,10 +124,6 @@ pub fn check_password_entry() -> Result<(), Problem> {
     if is_listed || !PathBuf::from("/etc/passwd").is_file() || !cfg!(target_os = "linux") {
         return Ok(());
     }
-    Err(Problem::new(format!(
-        "user id {uid} has no entry in the password file, and PostgreSQL refuses to run without one"
-    ))
-    .advice(format!(
-        "add one as root (`useradd --uid {uid} picard`), or run picard as a user that has one"
-    )))
+    Err(Problem::new(format!("user id {uid} has no entry in the password file, and PostgreSQL refuses to run without one"))
+        .advice(format!("add one as root (`useradd --uid {uid} picard`), or run picard as a user that has one")))
 }

@@ -7,9 +7,7 @@ use crate::problem::Problem;
 
 /// Reads `127.0.0.1:8001` or `localhost:8001`.
 pub(super) fn parse(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text
-        .to_socket_addrs()
-        .map_err(|_| "write it as ADDRESS:PORT, for example 127.0.0.1:8001".to_owned())?;
+    let mut found = text.to_socket_addrs().map_err(|_| "write it as ADDRESS:PORT, for example 127.0.0.1:8001".to_owned())?;
     found.next().ok_or_else(|| "this name has no address".to_owned())
 }
 
@@ -19,9 +17,7 @@ pub(super) fn check(server: SocketAddr, web: SocketAddr) -> Result<(SocketAddr, 
     let server = bind(server, "--server-addr")?;
     let web = bind(web, "--web-addr")?;
     let address = |listener: &TcpListener| {
-        listener
-            .local_addr()
-            .map_err(|error| Problem::from_error("find the address that was bound", &error))
+        listener.local_addr().map_err(|error| Problem::from_error("find the address that was bound", &error))
     };
     Ok((address(&server)?, address(&web)?))
 }
@@ -66,18 +62,12 @@ mod tests {
 
         let problem = check(address, address).expect_err("in use").to_string();
 
-        assert!(
-            problem.contains(&format!("{address} is already in use")),
-            "{problem}"
-        );
+        assert!(problem.contains(&format!("{address} is already in use")), "{problem}");
         assert!(problem.contains("--server-addr"), "{problem}");
     }
 
     #[test]
     fn a_program_that_listens_everywhere_is_reached_on_loopback() {
-        assert_eq!(
-            local_url(SocketAddr::from(([0, 0, 0, 0], 8001))),
-            "http://127.0.0.1:8001"
-        );
+        assert_eq!(local_url(SocketAddr::from(([0, 0, 0, 0], 8001))), "http://127.0.0.1:8001");
     }
 }

@@ -30,11 +30,7 @@ pub(super) struct Administrator {
 impl Administrator {
     /// Takes up an unfinished first start, or prepares a new one. The password is saved at once unless the web
     /// application `is_registered` already, which means that there is an administrator.
-    pub(super) fn prepare(
-        data_dir: &Path,
-        environment: &Environment,
-        is_registered: bool,
-    ) -> Result<Self, Problem> {
+    pub(super) fn prepare(data_dir: &Path, environment: &Environment, is_registered: bool) -> Result<Self, Problem> {
         let kept = EnvFile::load(&data_dir.join("first-start.env"))?;
         let given = environment.get("ADMIN_PASSWORD").map(str::to_owned);
         let administrator = Self {
@@ -52,6 +48,11 @@ impl Administrator {
             administrator.save()?;
         }
         Ok(administrator)
+    }
+
+    /// Whether an earlier start was ended before the person was told the password.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// The administrator's name.
@@ -95,9 +96,7 @@ impl Administrator {
     /// Ends the first start: from here on the password is the person's to keep.
     pub(super) fn finish(&self) -> Result<(), Problem> {
         match fs::remove_file(&self.file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Problem::file("remove", &self.file, &error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Problem::file("remove", &self.file, &error)),
             _ => Ok(()),
         }
     }
@@ -129,8 +128,7 @@ impl Administrator {
             env_file: Some(secrets.web.path().to_owned()),
         };
         let registered = picard_web::register_client(request).await;
-        registered
-            .map_err(|error| Problem::from_error("register the web application at the server", &error))?;
+        registered.map_err(|error| Problem::from_error("register the web application at the server", &error))?;
         secrets.web = EnvFile::load(secrets.web.path())?;
         Ok(())
     }

@@ -48,11 +48,7 @@ async fn own_server(url: &str, environment: &Environment) -> Result<Databases, P
         None => external::web_database_url(url)?,
     };
     let web_url = given_web_database(&web_url).await?;
-    Ok(Databases {
-        cluster: None,
-        server_url: url.to_owned(),
-        web_url,
-    })
+    Ok(Databases { cluster: None, server_url: url.to_owned(), web_url })
 }
 
 async fn given_web_database(url: &str) -> Result<String, Problem> {
@@ -76,34 +72,14 @@ async fn private(environment: &Environment, cache: &Cache, data_dir: &Path) -> R
     kept.save()?;
     let server = password(&kept, "SERVER_PASSWORD");
     let web = password(&kept, "WEB_PASSWORD");
-    ensure_owned(
-        &cluster,
-        &Owned {
-            name: SERVER,
-            password: &server,
-            has_vectors: true,
-        },
-    )
-    .await?;
-    ensure_owned(
-        &cluster,
-        &Owned {
-            name: WEB,
-            password: &web,
-            has_vectors: false,
-        },
-    )
-    .await?;
+    ensure_owned(&cluster, &Owned { name: SERVER, password: &server, has_vectors: true }).await?;
+    ensure_owned(&cluster, &Owned { name: WEB, password: &web, has_vectors: false }).await?;
     let server_url = cluster.url_as(SERVER, &server, SERVER);
     let web_url = match environment.get("WEB_DATABASE_URL") {
         Some(given) => given_web_database(given).await?,
         None => cluster.url_as(WEB, &web, WEB),
     };
-    Ok(Databases {
-        cluster: Some(cluster),
-        server_url,
-        web_url,
-    })
+    Ok(Databases { cluster: Some(cluster), server_url, web_url })
 }
 
 /// The passwords of the cluster's roles, saved before the cluster is made.
@@ -113,9 +89,7 @@ fn passwords(data_dir: &Path, has_cluster: bool) -> Result<EnvFile, Problem> {
         return Err(Problem::new(format!("the passwords of the private PostgreSQL ({}) are gone", kept.path().display()))
             .advice("restore that file from a backup; or, to begin anew and lose all memories, remove the whole data folder"));
     }
-    kept.comment_if_new(
-        "Written by `picard up`: the private PostgreSQL in the folder `postgres` beside this file.",
-    );
+    kept.comment_if_new("Written by `picard up`: the private PostgreSQL in the folder `postgres` beside this file.");
     for name in ["SUPERUSER_PASSWORD", "SERVER_PASSWORD", "WEB_PASSWORD"] {
         if kept.get(name).is_none() {
             kept.set(name, &random::secret()?);

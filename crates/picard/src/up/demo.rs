@@ -4,21 +4,18 @@ mod browser;
 mod memories;
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::env_file::EnvFile;
 use crate::problem::Problem;
 use crate::program::Program;
 use crate::random;
+use crate::rest::{self, Credentials, Person, email_of};
 
 use browser::{Browser, SignIn};
-use memories::{ClientCredentials, MemoryClient};
+use memories::add_missing;
 
 /// The people and what they remember, one set of arguments for `submit_memory` a line.
-const PEOPLE: [(&str, &str); 2] = [
-    ("ada", include_str!("demo/ada.ndjson")),
-    ("grace", include_str!("demo/grace.ndjson")),
-];
+const PEOPLE: [(&str, &str); 2] = [("ada", include_str!("demo/ada.ndjson")), ("grace", include_str!("demo/grace.ndjson"))];
 
 /// The demo people's accounts at the web application.
 pub(super) struct Accounts(Vec<Account>);
@@ -37,14 +34,8 @@ impl Accounts {
         for account in &self.0 {
             let added = account.added;
             match &account.password {
-                Some(password) => eprintln!(
-                    "    {}, password {password}  ({added} memories added)",
-                    account.username
-                ),
-                None => eprintln!(
-                    "    {} was there before, with a password of their own; left alone",
-                    account.username
-                ),
+                Some(password) => eprintln!("    {}, password {password}  ({added} memories added)", account.username),
+                None => eprintln!("    {} was there before, with a password of their own; left alone", account.username),
             }
         }
         eprintln!();
@@ -53,32 +44,21 @@ impl Accounts {
 
 /// Adds what is missing of the demo; a second time nothing is missing.
 pub(super) async fn add(data_dir: &Path, server_url: &str, web_url: &str) -> Result<Accounts, Problem> {
-    let http = client()?;
+    let http = rest::client()?;
     let web = EnvFile::load(&data_dir.join(Program::Web.env_file()))?;
     let value = |name: &str| web.get(name).unwrap_or_default();
-    let credentials = ClientCredentials {
-        id: value("CLIENT_ID"),
-        secret: value("CLIENT_SECRET"),
-    };
+    let credentials = Credentials { id: value("CLIENT_ID"), secret: value("CLIENT_SECRET") };
     let mut passwords = EnvFile::load(&data_dir.join("demo.env"))?;
     passwords.comment_if_new("The passwords of the demo people at the web application.");
     let mut accounts = Vec::new();
     for (username, remembered) in PEOPLE {
         let password = password_of(username, &mut passwords)?;
         if sign_in(&http, web_url, username, &password).await? {
-            let memories = MemoryClient::connect(&http, server_url, &credentials, username).await?;
-            let added = memories.add_missing(remembered).await?;
-            accounts.push(Account {
-                username,
-                password: Some(password),
-                added,
-            });
+            let person = Person::connect(&http, server_url, &credentials, username).await?;
+            let added = add_missing(&person, remembered).await?;
+            accounts.push(Account { username, password: Some(password), added });
         } else {
-            accounts.push(Account {
-                username,
-                password: None,
-                added: 0,
-            });
+            accounts.push(Account { username, password: None, added: 0 });
         }
     }
     Ok(Accounts(accounts))
@@ -96,12 +76,7 @@ fn password_of(username: &str, passwords: &mut EnvFile) -> Result<String, Proble
 }
 
 /// Registers and connects somebody as they would in a browser; whether the account is the demo's own.
-async fn sign_in(
-    http: &reqwest::Client,
-    web_url: &str,
-    username: &str,
-    password: &str,
-) -> Result<bool, Problem> {
+async fn sign_in(http: &reqwest::Client, web_url: &str, username: &str, password: &str) -> Result<bool, Problem> {
     let mut browser = Browser::new(http.clone(), web_url);
     let email = email_of(username);
     let fields = [("username", username), ("email", &email), ("password", password)];
@@ -116,20 +91,6 @@ async fn sign_in(
             Ok(browser.submit("/login", &fields).await? == SignIn::Done)
         }
     }
-}
-
-fn email_of(username: &str) -> String {
-    format!("{username}@picard.example")
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one HTTP client of this crate")]
-fn client() -> Result<reqwest::Client, Problem> {
-    let builder = reqwest::Client::builder()
-        .timeout(Duration::from_secs(30))
-        .no_proxy();
-    // The pages answer with redirects, and where they lead to is the answer.
-    let built = builder.redirect(reqwest::redirect::Policy::none()).build();
-    built.map_err(|error| Problem::from_error("set up an HTTP client", &error))
 }
 
 /// An HTTP failure in words.

@@ -36,16 +36,14 @@ pub(super) struct House {
 
 impl House {
     /// Starts everything. When it fails or is dropped half-way, what already runs is stopped.
-    pub(super) async fn bring_up(
-        arguments: &UpArguments,
-        environment: &Environment,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn bring_up(arguments: &UpArguments, environment: &Environment) -> Result<Self, Problem> {
         let (server_address, web_address) = addresses::check(arguments.server_addr, arguments.web_addr)?;
         let data_dir = files::absolute(&arguments.data_dir)?;
         files::create_data_folder(&data_dir)?;
         let lock = Lock::take(&data_dir)?;
         let cache = Cache::find(environment)?;
-        let mut secrets = Secrets::load(&data_dir, environment, database::has_cluster(&data_dir))?;
+        let has_cluster = database::has_cluster(&data_dir);
+        let mut secrets = Secrets::load(&data_dir, environment, has_cluster)?;
         let databases = database::prepare(arguments, environment, &cache, &data_dir).await?;
         let model_dir = match environment.has("OPENAI_API_KEY") {
             true => None,
@@ -54,19 +52,16 @@ impl House {
         let known = Known {
             server_database_url: databases.server_url,
             web_database_url: databases.web_url,
+            had_database: has_cluster || databases.cluster.is_none(),
+            is_private: databases.cluster.is_some(),
             model_dir,
             server_address,
             web_address,
         };
-        secrets.complete(&known, environment)?;
+        let is_settled = secrets.complete(&known, environment)?;
         log::start(environment);
-        let mut house = Programs {
-            secrets,
-            environment,
-            known,
-        }
-        .start(databases.cluster, data_dir, lock)
-        .await?;
+        let programs = Programs { secrets, is_settled, environment, known };
+        let mut house = programs.start(databases.cluster, data_dir, lock).await?;
         if arguments.demo {
             house.demo = Some(house.add_demo(server_address, web_address).await?);
         }
@@ -74,12 +69,7 @@ impl House {
     }
 
     async fn add_demo(&self, server: SocketAddr, web: SocketAddr) -> Result<demo::Accounts, Problem> {
-        demo::add(
-            &self.data_dir,
-            &addresses::local_url(server),
-            &addresses::local_url(web),
-        )
-        .await
+        demo::add(&self.data_dir, &addresses::local_url(server), &addresses::local_url(web)).await
     }
 
     /// Says that everything is up, to the person and, when asked for, to a program.
@@ -89,11 +79,7 @@ impl House {
             accounts.tell();
         }
         self.first.0.finish()?;
-        if json {
-            ready::print_line(&self.ready)
-        } else {
-            Ok(())
-        }
+        if json { ready::print_line(&self.ready) } else { Ok(()) }
     }
 
     /// Returns the name of the first part that ends by itself.
@@ -129,10 +115,7 @@ impl House {
             note(Program::Web, tokio::time::timeout(PATIENCE, web.stop()).await);
         }
         if let Some(server) = self.server.take() {
-            note(
-                Program::Server,
-                tokio::time::timeout(PATIENCE, server.stop()).await,
-            );
+            note(Program::Server, tokio::time::timeout(PATIENCE, server.stop()).await);
         }
     }
 }
@@ -141,36 +124,29 @@ fn note<E: std::error::Error>(program: Program, stopped: Result<Result<(), E>, t
     match stopped {
         Ok(Ok(())) => {}
         Ok(Err(error)) => eprintln!("picard: {} did not stop in order: {error}", program.name()),
-        Err(_) => eprintln!(
-            "picard: {} was still busy after {} seconds",
-            program.name(),
-            PATIENCE.as_secs()
-        ),
+        Err(_) => eprintln!("picard: {} was still busy after {} seconds", program.name(), PATIENCE.as_secs()),
     }
 }
 
 /// What both programs are started with.
 struct Programs<'a> {
     secrets: Secrets,
+    /// An earlier start has created the administrator and registered the web application.
+    is_settled: bool,
     environment: &'a Environment,
     known: Known,
 }
 
 impl Programs<'_> {
-    async fn start(
-        mut self,
-        cluster: Option<Cluster>,
-        data_dir: PathBuf,
-        lock: Lock,
-    ) -> Result<House, Problem> {
-        let administrator =
-            Administrator::prepare(&data_dir, self.environment, self.secrets.is_registered())?;
+    async fn start(mut self, cluster: Option<Cluster>, data_dir: PathBuf, lock: Lock) -> Result<House, Problem> {
+        let administrator = Administrator::prepare(&data_dir, self.environment, self.secrets.is_registered())?;
         let config: picard_server::Config = self.config(Program::Server)?;
         let server = picard_server::start(config.clone()).await;
         let server = server.map_err(|error| Problem::from_error("start picard-server", &error))?;
-        let password = administrator
-            .settle(&config, &mut self.secrets, self.environment)
-            .await?;
+        let password = match self.is_settled && !administrator.is_resumed() {
+            true => None,
+            false => administrator.settle(&config, &mut self.secrets, self.environment).await?,
+        };
         let web = picard_web::start(self.config(Program::Web)?).await;
         let web = web.map_err(|error| Problem::from_error("start picard-web", &error))?;
         let ready = Ready {
@@ -182,16 +158,7 @@ impl Programs<'_> {
             admin_username: administrator.username().to_owned(),
         };
         let first = (administrator, password);
-        Ok(House {
-            web: Some(web),
-            server: Some(server),
-            cluster,
-            ready,
-            first,
-            data_dir,
-            demo: None,
-            _lock: lock,
-        })
+        Ok(House { web: Some(web), server: Some(server), cluster, ready, first, data_dir, demo: None, _lock: lock })
     }
 
     /// The program's configuration: its env file, except where the person has set a variable that is still open.

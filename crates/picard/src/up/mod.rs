@@ -77,9 +77,5 @@ pub async fn run(arguments: &UpArguments, environment: &Environment) -> Result<E
     }
     drop(house);
     eprintln!("picard: stopped");
-    Ok(if ended.is_some() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if ended.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

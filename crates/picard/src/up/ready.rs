@@ -20,8 +20,7 @@ pub(super) struct Ready {
 
 /// Prints the line and flushes: whoever waits for it reads from a pipe.
 pub(super) fn print_line(ready: &Ready) -> Result<(), Problem> {
-    let line = serde_json::to_string(ready)
-        .map_err(|error| Problem::from_error("write the line of --json", &error))?;
+    let line = serde_json::to_string(ready).map_err(|error| Problem::from_error("write the line of --json", &error))?;
     let mut output = stdout().lock();
     let written = writeln!(output, "{line}").and_then(|()| output.flush());
     written.map_err(|error| Problem::from_error("write to standard output", &error))
@@ -31,10 +30,7 @@ pub(super) fn print_line(ready: &Ready) -> Result<(), Problem> {
 pub(super) fn tell(ready: &Ready, password: Option<&str>, data_dir: &Path) {
     eprintln!("\nPicard is ready.\n");
     eprintln!("  web application  {}", ready.web_url);
-    eprintln!(
-        "  server           {}  (documentation at /docs, MCP at /mcp)",
-        ready.server_url
-    );
+    eprintln!("  server           {}  (documentation at /docs, MCP at /mcp)", ready.server_url);
     match password {
         Some(password) => {
             eprintln!("  administrator    {}, password {password}", ready.admin_username);
@@ -42,9 +38,6 @@ pub(super) fn tell(ready: &Ready, password: Option<&str>, data_dir: &Path) {
         }
         None => eprintln!("  administrator    {}", ready.admin_username),
     }
-    eprintln!(
-        "  data             {}  (back up the whole folder: it holds the keys too)",
-        data_dir.display()
-    );
+    eprintln!("  data             {}  (back up the whole folder: it holds the keys too)", data_dir.display());
     eprintln!("\nStop with Ctrl-C.\n");
 }

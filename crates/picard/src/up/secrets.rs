@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use super::addresses::local_url;
 use crate::env_file::EnvFile;
 use crate::environment::Environment;
@@ -20,6 +22,10 @@ pub(super) struct Secrets {
 pub(super) struct Known {
     pub(super) server_database_url: String,
     pub(super) web_database_url: String,
+    /// The database was there before this start, as far as can be known.
+    pub(super) had_database: bool,
+    /// The PostgreSQL is ours: its port may change from start to start.
+    pub(super) is_private: bool,
     pub(super) model_dir: Option<PathBuf>,
     pub(super) server_address: SocketAddr,
     pub(super) web_address: SocketAddr,
@@ -32,23 +38,21 @@ impl Secrets {
         let server = EnvFile::load(&data_dir.join(Program::Server.env_file()))?;
         let web = EnvFile::load(&data_dir.join(Program::Web.env_file()))?;
         let mut secrets = Self { server, web };
-        for (file, name) in [
-            (&mut secrets.server, "ENCRYPTION_KEYS"),
-            (&mut secrets.web, "WEB_ENCRYPTION_KEYS"),
-        ] {
+        for (file, name) in [(&mut secrets.server, "ENCRYPTION_KEYS"), (&mut secrets.web, "WEB_ENCRYPTION_KEYS")] {
             ensure_key(file, name, environment, has_data)?;
         }
         Ok(secrets)
     }
 
     /// Writes what is known into the files. What the person set in the environment wins.
-    pub(super) fn complete(&mut self, known: &Known, environment: &Environment) -> Result<(), Problem> {
+    /// Answers whether an earlier start has settled everything with the same database.
+    pub(super) fn complete(&mut self, known: &Known, environment: &Environment) -> Result<bool, Problem> {
+        let is_settled = known.had_database && self.is_registered() && self.is_same_database(known);
         let given = |name: &str, otherwise: String| environment.get(name).map_or(otherwise, str::to_owned);
         let server_url = local_url(known.server_address);
         self.server.set("DATABASE_URL", &known.server_database_url);
         self.server.set("SERVER_ADDR", &known.server_address.to_string());
-        self.server
-            .set("PUBLIC_URL", &given("PUBLIC_URL", server_url.clone()));
+        self.server.set("PUBLIC_URL", &given("PUBLIC_URL", server_url.clone()));
         match &known.model_dir {
             Some(folder) => self.server.set("EMBEDDING_MODEL_DIR", &folder.to_string_lossy()),
             None => self.server.remove("EMBEDDING_MODEL_DIR"),
@@ -56,12 +60,22 @@ impl Secrets {
         self.server.save()?;
         self.web.set("WEB_DATABASE_URL", &known.web_database_url);
         self.web.set("WEB_ADDR", &known.web_address.to_string());
-        self.web.set(
-            "WEB_PUBLIC_URL",
-            &given("WEB_PUBLIC_URL", local_url(known.web_address)),
-        );
+        self.web.set("WEB_PUBLIC_URL", &given("WEB_PUBLIC_URL", local_url(known.web_address)));
         self.web.set("SERVER_URL", &given("SERVER_URL", server_url));
-        self.web.save()
+        self.web.save()?;
+        Ok(is_settled)
+    }
+
+    fn is_same_database(&self, known: &Known) -> bool {
+        let place = |url: &str| {
+            let mut url = Url::parse(url).ok()?;
+            if known.is_private {
+                url.set_port(None).ok()?;
+            }
+            Some(url)
+        };
+        let before = self.server.get("DATABASE_URL").and_then(|url| place(&url));
+        before.is_some() && before == place(&known.server_database_url)
     }
 
     /// Whether the web application has credentials for the server.
@@ -84,12 +98,7 @@ impl Secrets {
     }
 }
 
-fn ensure_key(
-    file: &mut EnvFile,
-    name: &str,
-    environment: &Environment,
-    has_data: bool,
-) -> Result<(), Problem> {
+fn ensure_key(file: &mut EnvFile, name: &str, environment: &Environment, has_data: bool) -> Result<(), Problem> {
     if environment.has(name) || file.get(name).is_some() {
         return Ok(());
     }
@@ -100,7 +109,9 @@ fn ensure_key(
         ))
         .advice("restore the file from a backup; or, to begin anew and lose all memories, remove the whole data folder"));
     }
-    file.comment_if_new("Written by `picard up`. Lines that you add stay. Keep the keys safe: without them the data cannot be read.");
+    file.comment_if_new(
+        "Written by `picard up`. Lines that you add stay. Keep the keys safe: without them the data cannot be read.",
+    );
     file.set(name, &random::fernet_key()?);
     file.save()
 }
@@ -117,12 +128,7 @@ mod tests {
         std::fs::remove_file(folder.path().join("server.env")).expect("it was written");
         let second = Secrets::load(folder.path(), &Environment::default(), true);
 
-        assert!(
-            first
-                .server
-                .get("ENCRYPTION_KEYS")
-                .is_some_and(|key| key.len() == 44)
-        );
+        assert!(first.server.get("ENCRYPTION_KEYS").is_some_and(|key| key.len() == 44));
         assert!(second.is_err_and(|problem| problem.what().contains("ENCRYPTION_KEYS is missing")));
     }
 }

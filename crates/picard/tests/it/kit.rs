@@ -1,10 +1,12 @@
 //! Running the real binary in a folder of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -41,10 +43,7 @@ pub(crate) fn folder() -> TempDir {
 pub(crate) fn picard(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_picard"));
     command.args(arguments).stdin(Stdio::null());
-    for name in FOREIGN
-        .iter()
-        .chain(&["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"])
-    {
+    for name in FOREIGN.iter().chain(&["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"]) {
         command.env_remove(name);
     }
     command
@@ -55,9 +54,25 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A `picard up` that is ready.
+/// The one HTTP client of these tests.
+#[expect(clippy::disallowed_methods, reason = "the one HTTP client of these tests")]
+pub(crate) fn http() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build();
+    client.expect("a client")
+}
+
+/// `picard up` in this folder on free ports.
+pub(crate) fn up_command(data_dir: &Path) -> Command {
+    let mut command = picard(&["up", "--data-dir"]);
+    command.arg(data_dir).args(["--server-addr", "127.0.0.1:0", "--web-addr", "127.0.0.1:0"]);
+    command
+}
+
+/// A `picard up` that is ready. When a test fails it is stopped all the same.
 pub(crate) struct Up {
     child: Child,
+    said: Arc<Mutex<String>>,
+    listener: Option<JoinHandle<()>>,
     /// The line of `--json`.
     pub(crate) ready: serde_json::Value,
     /// From the start of the process to that line.
@@ -67,38 +82,27 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it on free ports and waits until it is ready.
     pub(crate) fn start(data_dir: &Path, more: &[&str]) -> Self {
-        let data_dir = data_dir.to_string_lossy().into_owned();
-        let arguments = [
-            "up",
-            "--json",
-            "--data-dir",
-            &data_dir,
-            "--server-addr",
-            "127.0.0.1:0",
-            "--web-addr",
-            "127.0.0.1:0",
-        ];
+        Self::spawn(up_command(data_dir).arg("--json").args(more))
+    }
+
+    /// Runs a command made by [`up_command`] and waits until it is ready.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let begin = Instant::now();
-        let mut command = picard(&arguments);
-        let mut child = command
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("picard runs");
+        let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = spawned.expect("picard runs");
+        let said = Arc::new(Mutex::new(String::new()));
+        let stderr = child.stderr.take().expect("its standard error");
+        let listener = Some(listen(stderr, Arc::clone(&said)));
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its standard output");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let took = begin.elapsed();
+        let mut up = Self { child, said, listener, ready: serde_json::Value::Null, took: begin.elapsed() };
         if line.is_empty() {
-            let output = child.wait_with_output().expect("its end");
-            panic!("picard up did not become ready: {}", stderr(&output));
+            let said = up.end().1;
+            panic!("picard up did not become ready: {said}");
         }
-        Self {
-            child,
-            ready: serde_json::from_str(&line).expect("JSON"),
-            took,
-        }
+        up.ready = serde_json::from_str(&line).expect("JSON");
+        up
     }
 
     /// A member of the line of `--json`.
@@ -106,16 +110,47 @@ impl Up {
         self.ready[name].as_str().expect("a text").to_owned()
     }
 
+    /// What it has written to standard error so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.lock().expect("a lock").clone()
+    }
+
     /// Asks it to end and answers its exit code and all that it wrote to standard error.
     pub(crate) fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
-        let pid = i32::try_from(self.child.id())
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
-        kill_process(pid, signal).expect("it still runs");
-        let mut said = String::new();
-        let stderr = self.child.stderr.take().expect("its standard error");
-        BufReader::new(stderr).read_to_string(&mut said).expect("text");
-        (self.child.wait().expect("its end").code(), said)
+        kill_process(self.process(), signal).expect("it still runs");
+        self.end()
     }
+
+    fn end(&mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("its end").code();
+        let listener = self.listener.take().expect("one that listens");
+        listener.join().expect("all that it said");
+        (code, self.said())
+    }
+
+    fn process(&self) -> Pid {
+        let process = i32::try_from(self.child.id()).ok();
+        process.and_then(Pid::from_raw).expect("a process id")
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Not at once with KILL: it would leave its PostgreSQL behind.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process(self.process(), Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Reads all the time: a program whose output nobody takes stands still.
+fn listen(stderr: ChildStderr, said: Arc<Mutex<String>>) -> JoinHandle<()> {
+    spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut said = said.lock().expect("a lock");
+            said.push_str(&line);
+            said.push('\n');
+        }
+    })
 }

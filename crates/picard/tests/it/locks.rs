@@ -12,27 +12,13 @@ fn a_second_start_on_the_same_folder_is_told_who_uses_it() {
     let data_dir = folder.path().to_string_lossy().into_owned();
     let _held = Lock::take(folder.path()).expect("nobody else holds it");
 
-    let output = picard(&[
-        "up",
-        "--data-dir",
-        &data_dir,
-        "--server-addr",
-        "127.0.0.1:0",
-        "--web-addr",
-        "127.0.0.1:0",
-    ])
-    .output()
-    .expect("picard runs");
+    let output = picard(&["up", "--data-dir", &data_dir, "--server-addr", "127.0.0.1:0", "--web-addr", "127.0.0.1:0"])
+        .output()
+        .expect("picard runs");
 
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        said.contains(&format!(
-            "another picard (process {}) is already using",
-            std::process::id()
-        )),
-        "{said}"
-    );
+    assert!(said.contains(&format!("another picard (process {}) is already using", std::process::id())), "{said}");
 }
 
 #[test]

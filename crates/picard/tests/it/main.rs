@@ -1,7 +1,9 @@
 //! Tests of the launcher: its parts, and the whole through the real binary.
 
+mod browser;
 mod command_line;
 mod db_run;
+mod house;
 mod kit;
 mod locks;
 mod up;

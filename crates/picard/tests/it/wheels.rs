@@ -21,14 +21,8 @@ fn kept(name: &str) -> Option<&str> {
 fn made_up(cache: &Path) -> Wheel {
     let path = cache.join("made-up.whl");
     let mut archive = ZipWriter::new(File::create(&path).expect("a file"));
-    for (name, mode, content) in [
-        ("kept/bin/tool", 0o755, "run"),
-        ("kept/note", 0o644, "read"),
-        ("other", 0o644, "no"),
-    ] {
-        archive
-            .start_file(name, SimpleFileOptions::default().unix_permissions(mode))
-            .expect("an entry");
+    for (name, mode, content) in [("kept/bin/tool", 0o755, "run"), ("kept/note", 0o644, "read"), ("other", 0o644, "no")] {
+        archive.start_file(name, SimpleFileOptions::default().unix_permissions(mode)).expect("an entry");
         archive.write_all(content.as_bytes()).expect("its content");
     }
     archive.finish().expect("the archive");
@@ -48,15 +42,8 @@ fn made_up(cache: &Path) -> Wheel {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut names: Vec<String> = entries
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -66,15 +53,10 @@ async fn a_file_that_is_in_the_cache_is_used_without_fetching() {
     let folder = folder();
     let wheel = made_up(folder.path());
 
-    let target = unpacked(&wheel, &Cache::at(folder.path()))
-        .await
-        .expect("it is unpacked");
+    let target = unpacked(&wheel, &Cache::at(folder.path())).await.expect("it is unpacked");
 
     assert_eq!(names(&target), ["bin", "note"]);
-    let mode = fs::metadata(target.join("bin/tool"))
-        .expect("the tool")
-        .permissions()
-        .mode();
+    let mode = fs::metadata(target.join("bin/tool")).expect("the tool").permissions().mode();
     assert_eq!(mode & 0o777, 0o755);
     assert_eq!(fs::read_to_string(target.join("note")).expect("the note"), "read");
 }
@@ -112,9 +94,7 @@ async fn what_a_killed_process_left_is_swept_away() {
     let wheel = made_up(folder.path());
     fs::create_dir(folder.path().join(".made-up-0123.abcdef")).expect("a left-over");
 
-    let target = unpacked(&wheel, &Cache::at(folder.path()))
-        .await
-        .expect("it is unpacked");
+    let target = unpacked(&wheel, &Cache::at(folder.path())).await.expect("it is unpacked");
 
     let target = target.file_name().expect("a name").to_string_lossy().into_owned();
     assert_eq!(

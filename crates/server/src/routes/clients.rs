@@ -127,7 +127,9 @@ enum Credentials {
 }
 
 fn credentials(headers: &HeaderMap) -> Credentials {
-    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return Credentials::None };
+    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
+        return Credentials::None;
+    };
     if let Some((name, password)) = parse_basic(value) {
         return Credentials::Basic(name, password);
     }

@@ -17,18 +17,21 @@ const CACHED: [(header::HeaderName, &str); 2] =
 pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl IntoResponse {
     let url = state.app.public_url();
     let methods = ["client_secret_basic", "client_secret_post", "none"];
-    (CACHED, Json(json!({
-        "issuer": url,
-        "token_endpoint": format!("{url}/token"),
-        "revocation_endpoint": format!("{url}/revoke"),
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        "scopes_supported": ["memories:read", "memories:write"],
-        "response_types_supported": [],
-        "grant_types_supported": ["refresh_token"],
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
-        "service_documentation": format!("{url}/docs"),
-    })))
+    (
+        CACHED,
+        Json(json!({
+            "issuer": url,
+            "token_endpoint": format!("{url}/token"),
+            "revocation_endpoint": format!("{url}/revoke"),
+            "jwks_uri": format!("{url}/.well-known/jwks.json"),
+            "scopes_supported": ["memories:read", "memories:write"],
+            "response_types_supported": [],
+            "grant_types_supported": ["refresh_token"],
+            "token_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "service_documentation": format!("{url}/docs"),
+        })),
+    )
 }
 
 fn resource(state: &AppState, path: &str) -> Value {

@@ -1,8 +1,8 @@
 //! The REST door to the catalogue of tools.
 
+use axum::Json;
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use picard_domain::{Caller, Error};
 use serde::Deserialize;
 use serde_json::{Value, json};

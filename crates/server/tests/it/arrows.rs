@@ -221,8 +221,11 @@ fn every_crate_says_what_it_is_in_at_most_twelve_lines() {
         text.lines().take_while(|line| line.starts_with("//!")).count()
     };
 
-    let wrong: Vec<(PathBuf, usize)> =
-        crates().into_iter().map(|folder| (folder.clone(), overview(&folder))).filter(|(_, lines)| !(1..=12).contains(lines)).collect();
+    let wrong: Vec<(PathBuf, usize)> = crates()
+        .into_iter()
+        .map(|folder| (folder.clone(), overview(&folder)))
+        .filter(|(_, lines)| !(1..=12).contains(lines))
+        .collect();
 
     assert!(wrong.is_empty(), "src/lib.rs opens with 1 to 12 lines of `//!`: {wrong:#?}");
 }

@@ -2,6 +2,20 @@
 #![expect(unreachable_pub, reason = "the kit is one module of one binary; pub says what tests use")]
 
 mod arrows;
+mod bearer;
+mod changes;
+mod clients;
+mod database_away;
+mod documents;
+mod embeddings;
+mod encryption;
+mod http;
 mod kit;
+mod lists;
 mod mcp;
 mod memories;
+mod search;
+mod token_endpoint;
+mod tokens;
+mod tools;
+mod user_tokens;

@@ -1,8 +1,8 @@
 //! Search by meaning: exact cosine distance over everything within reach.
 
+use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
 use picard_domain::{Error, Memory, Reach, Vector};
-use pgvector::HalfVector;
 use sqlx::FromRow;
 
 use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
@@ -81,6 +81,8 @@ fn search_statement(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_
         query.push(" WHERE distance <= ").push_bind(1.0 - similarity);
     }
     query.push(" ORDER BY distance, memory_id LIMIT ").push_bind(i64::from(wanted.limit));
-    query.push(") AS found JOIN memories m ON m.id = found.memory_id JOIN users u ON u.id = m.user_id ORDER BY found.distance, m.id");
+    query.push(
+        ") AS found JOIN memories m ON m.id = found.memory_id JOIN users u ON u.id = m.user_id ORDER BY found.distance, m.id",
+    );
     query
 }

@@ -96,14 +96,21 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when the owner has no such memory, [`Error::VersionMismatch`]; as every statement.
-    pub async fn update_memory(&self, owner: UserId, id: MemoryId, change: &MemoryChange, lease_seconds: f64) -> Result<i64, Error> {
+    pub async fn update_memory(
+        &self,
+        owner: UserId,
+        id: MemoryId,
+        change: &MemoryChange,
+        lease_seconds: f64,
+    ) -> Result<i64, Error> {
         let key = self.data_key(owner).await?.ok_or(Error::NotFound)?;
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
-        let current = sqlx::query_scalar!("SELECT version FROM memories WHERE id = $1 AND user_id = $2 FOR UPDATE", id.0, owner.0)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(storage_error)?
-            .ok_or(Error::NotFound)?;
+        let current =
+            sqlx::query_scalar!("SELECT version FROM memories WHERE id = $1 AND user_id = $2 FOR UPDATE", id.0, owner.0)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(storage_error)?
+                .ok_or(Error::NotFound)?;
         if change.expected_version.is_some_and(|expected| expected != current) {
             return Err(Error::VersionMismatch { current });
         }

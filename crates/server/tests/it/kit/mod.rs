@@ -3,8 +3,9 @@
 pub mod provider;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use picard_crypto::{ExposeSecret, FernetKey, SecretString};
+use picard_crypto::{ExposeSecret, FernetKey, KeyRing, SecretString};
 use picard_server::{Config, NewAdministrator, RunningServer};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -43,12 +44,20 @@ impl TestServer {
 
     /// The same with further command line arguments.
     pub async fn spawn_with(pool: &PgPool, arguments: &[&str]) -> Self {
+        Self::spawn_at(database_url(pool), arguments).await
+    }
+
+    /// The same on a database that is reached in another way.
+    pub async fn spawn_at(database_url: String, arguments: &[&str]) -> Self {
         let provider = Provider::spawn().await;
-        let key = FernetKey::generate().encode().expose_secret().to_owned();
-        let database_url = database_url(pool);
+        let given = arguments.iter().skip_while(|argument| **argument != "--encryption-keys").nth(1);
+        let key = given.map_or_else(|| FernetKey::generate().encode().expose_secret().to_owned(), ToString::to_string);
         let config = config(&database_url, &key, &provider, arguments);
-        let administrator =
-            NewAdministrator { username: ADMIN.0.into(), email: Some("root@example.org".into()), password: SecretString::from(ADMIN.1) };
+        let administrator = NewAdministrator {
+            username: ADMIN.0.into(),
+            email: Some("root@example.org".into()),
+            password: SecretString::from(ADMIN.1),
+        };
         picard_server::create_admin(&config, administrator).await.expect("an administrator");
         let running = picard_server::start(config).await.expect("a running server");
         let url = format!("http://{}", running.address());
@@ -93,6 +102,16 @@ impl TestServer {
 
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.request(Method::POST, path)
+    }
+
+    /// The key that encrypts what this server stores, as it stands in the configuration.
+    pub fn key(&self) -> String {
+        self.key.clone()
+    }
+
+    /// The same key, ready for use.
+    pub fn key_ring(&self) -> KeyRing {
+        KeyRing::parse(&self.key).expect("the server's keys")
     }
 
     /// Registers a client as the administrator; the secret is empty for a public one.
@@ -152,10 +171,15 @@ impl TestServer {
         self.refresh_at(&self.url, refresh_token).await
     }
 
+    /// Calls a tool and gives back the response as it came.
+    pub async fn send_call(&self, person: &Person, tool: &str, data: Value) -> Response {
+        let request = self.post("/api/tools").bearer_auth(&person.token).json(&json!({ "tool": tool, "data": data }));
+        request.send().await.expect("an answer")
+    }
+
     /// Calls a tool and gives back the whole answer.
     pub async fn try_call(&self, person: &Person, tool: &str, data: Value) -> (StatusCode, Value) {
-        let request = self.post("/api/tools").bearer_auth(&person.token).json(&json!({ "tool": tool, "data": data }));
-        let response = request.send().await.expect("an answer");
+        let response = self.send_call(person, tool, data).await;
         let status = response.status();
         (status, response.json().await.expect("JSON"))
     }
@@ -173,6 +197,22 @@ impl TestServer {
         let (status, answer) = self.try_call(person, tool, data).await;
         assert!(!status.is_success(), "{tool} should have failed: {answer}");
         (status.as_u16(), word(&answer["code"]))
+    }
+
+    /// Calls a tool that has to refuse its data and gives back the member that it blames.
+    pub async fn blamed(&self, person: &Person, tool: &str, data: Value) -> String {
+        let (status, answer) = self.try_call(person, tool, data.clone()).await;
+        let shown: String = data.to_string().chars().take(200).collect();
+        assert_eq!((status.as_u16(), &answer["code"]), (422, &json!("invalid")), "{tool} {shown}: {answer}");
+        word(&answer["errors"][0]["field"])
+    }
+
+    /// Whether the person's access token is taken, at this server or another replica.
+    pub async fn is_welcome_at(&self, url: &str, token: &str) -> bool {
+        let call = json!({ "tool": "retrieve_memories", "data": {} });
+        let response = self.http.post(format!("{url}/api/tools")).bearer_auth(token).json(&call).send().await.expect("an answer");
+        assert!(matches!(response.status().as_u16(), 200 | 401), "{}", response.status());
+        response.status() == StatusCode::OK
     }
 
     /// Stores a text and gives back the memory's id.
@@ -198,6 +238,27 @@ impl Replica {
     }
 }
 
+/// Asks every 100 ms whether something has come about, for 40 s at most.
+pub async fn eventually(what: &str, check: impl AsyncFn() -> bool) {
+    for _ in 0..400 {
+        if check().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it never came about that {what}");
+}
+
+/// Asks the test's database for one number.
+pub async fn number(pool: &PgPool, statement: &'static str) -> i64 {
+    sqlx::query_scalar(statement).fetch_one(pool).await.expect("a number")
+}
+
+/// The ids of memories in an answer, in its order.
+pub fn ids(page: &Value) -> Vec<String> {
+    page["memories"].as_array().expect("memories").iter().map(|memory| word(&memory["id"])).collect()
+}
+
 pub fn word(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text instead of {value}")).to_owned()
 }
@@ -207,29 +268,42 @@ pub fn merge(into: &mut Value, more: Value) {
     into.extend(more);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the tests' one HTTP client")]
 pub fn client() -> reqwest::Client {
+    client_from([127, 0, 0, 1])
+}
+
+/// A client with this address; the whole of 127.0.0.0/8 is this machine.
+#[expect(clippy::disallowed_methods, reason = "the tests' one HTTP client")]
+pub fn client_from(address: [u8; 4]) -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(std::time::Duration::from_secs(30))
+        .timeout(Duration::from_secs(30))
+        .local_address(std::net::IpAddr::from(address))
         .build()
         .expect("a client")
 }
 
 fn config(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> Config {
     let base_url = provider.base_url();
-    let mut arguments = vec![
-        "picard-server", "--database-url", database_url, "--server-addr", "127.0.0.1:0", "--encryption-keys", key,
-        "--database-max-connections", "8", "--openai-api-key", "test-key", "--openai-base-url", &base_url,
-        "--embedding-model", "test-embedding", "--embedding-dimensions", "64", "--embedding-budget-ms", "2000",
+    let defaults = [
+        ("--database-url", database_url),
+        ("--server-addr", "127.0.0.1:0"),
+        ("--encryption-keys", key),
+        ("--database-max-connections", "8"),
+        ("--openai-api-key", "test-key"),
+        ("--openai-base-url", &base_url),
+        ("--embedding-model", "test-embedding"),
+        ("--embedding-dimensions", "64"),
+        ("--embedding-budget-ms", "2000"),
     ];
-    arguments.extend(more);
+    let kept = defaults.into_iter().filter(|(flag, _)| !more.contains(flag)).flat_map(|(flag, value)| [flag, value]);
+    let arguments = std::iter::once("picard-server").chain(kept).chain(more.iter().copied());
     Config::try_parse_from(arguments).expect("a configuration")
 }
 
 /// The test's database as a URL: that of the cluster with another name at its end.
 #[expect(clippy::disallowed_methods, reason = "sqlx::test reads the same variable")]
-fn database_url(pool: &PgPool) -> String {
+pub fn database_url(pool: &PgPool) -> String {
     let cluster = std::env::var("DATABASE_URL").expect("DATABASE_URL names the cluster for tests");
     let mut url = url::Url::parse(&cluster).expect("a URL");
     url.set_path(pool.connect_options().get_database().expect("a database"));

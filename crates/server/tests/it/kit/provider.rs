@@ -66,7 +66,8 @@ impl Provider {
 }
 
 async fn embeddings(State(state): State<Arc<Mutex<Record>>>, Json(request): Json<Value>) -> Response {
-    let inputs: Vec<String> = request["input"].as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect();
+    let inputs: Vec<String> =
+        request["input"].as_array().into_iter().flatten().map(|text| text.as_str().unwrap_or_default().to_owned()).collect();
     let mood = {
         let mut record = state.lock().expect("the lock");
         record.texts.extend(inputs.clone());

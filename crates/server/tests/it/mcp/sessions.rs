@@ -21,10 +21,7 @@ fn request(server: &TestServer, method: Method, person: &Person, session: &str) 
 
 async fn initialize(server: &TestServer, person: &Person, version: &str) -> Response {
     let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
-    let request = server
-        .post("/mcp")
-        .bearer_auth(&person.token)
-        .header("accept", "application/json, text/event-stream");
+    let request = server.post("/mcp").bearer_auth(&person.token).header("accept", "application/json, text/event-stream");
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
     let response = request.json(&body).send().await.expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
@@ -33,30 +30,18 @@ async fn initialize(server: &TestServer, person: &Person, version: &str) -> Resp
 
 async fn begin(server: &TestServer, person: &Person) -> String {
     let response = initialize(server, person, "2025-11-25").await;
-    response.headers()[SESSION]
-        .to_str()
-        .expect("a session id")
-        .to_owned()
+    response.headers()[SESSION].to_str().expect("a session id").to_owned()
 }
 
 async fn ping(server: &TestServer, person: &Person, session: &str) -> StatusCode {
     let body = json!({ "jsonrpc": "2.0", "id": 2, "method": "ping" });
-    request(server, Method::POST, person, session)
-        .json(&body)
-        .send()
-        .await
-        .expect("an answer")
-        .status()
+    request(server, Method::POST, person, session).json(&body).send().await.expect("an answer").status()
 }
 
 /// The message in a JSON body or in an event stream.
 async fn message(response: Response) -> Value {
     let text = response.text().await.expect("a body");
-    let data = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(str::trim)
-        .find(|data| !data.is_empty());
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).find(|data| !data.is_empty());
     serde_json::from_str(data.unwrap_or(&text)).expect("JSON")
 }
 
@@ -66,36 +51,16 @@ async fn a_session_belongs_to_the_person_who_began_it(pool: PgPool) {
     let (ada, bob) = (server.sign_in("ada").await, server.sign_in("bob").await);
     let session = begin(&server, &ada).await;
 
-    assert_eq!(
-        ping(&server, &bob, &session).await,
-        StatusCode::NOT_FOUND,
-        "SCO-09, T3"
-    );
+    assert_eq!(ping(&server, &bob, &session).await, StatusCode::NOT_FOUND, "SCO-09, T3");
     for method in [Method::GET, Method::DELETE] {
-        let answer = request(&server, method.clone(), &bob, &session)
-            .send()
-            .await
-            .expect("an answer");
-        let unknown = request(&server, method.clone(), &bob, "unknown")
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(
-            (answer.status(), unknown.status()),
-            (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND),
-            "T3 {method}"
-        );
-        assert_eq!(
-            answer.text().await.expect("a body"),
-            unknown.text().await.expect("a body")
-        );
+        let answer = request(&server, method.clone(), &bob, &session).send().await.expect("an answer");
+        let unknown = request(&server, method.clone(), &bob, "unknown").send().await.expect("an answer");
+        assert_eq!((answer.status(), unknown.status()), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND), "T3 {method}");
+        assert_eq!(answer.text().await.expect("a body"), unknown.text().await.expect("a body"));
     }
     assert_eq!(ping(&server, &ada, &session).await, StatusCode::OK);
 
-    let ended = request(&server, Method::DELETE, &ada, &session)
-        .send()
-        .await
-        .expect("an answer");
+    let ended = request(&server, Method::DELETE, &ada, &session).send().await.expect("an answer");
     assert_eq!(ended.status(), StatusCode::NO_CONTENT, "T12");
     assert_eq!(ping(&server, &ada, &session).await, StatusCode::NOT_FOUND);
 }
@@ -105,30 +70,15 @@ async fn a_session_is_no_authentication(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let session = begin(&server, &ada).await;
-    let nobody = Person {
-        token: "x".to_owned(),
-        ..ada.clone()
-    };
+    let nobody = Person { token: "x".to_owned(), ..ada.clone() };
     let reader = server.sign_in_with("ada", "memories:read").await;
 
-    assert_eq!(
-        ping(&server, &nobody, &session).await,
-        StatusCode::UNAUTHORIZED,
-        "SCO-09"
-    );
+    assert_eq!(ping(&server, &nobody, &session).await, StatusCode::UNAUTHORIZED, "SCO-09");
 
     let params = json!({ "name": "submit_memory", "arguments": { "text": "x" } });
     let body = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
-    let answer = request(&server, Method::POST, &reader, &session)
-        .json(&body)
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(
-        answer.status(),
-        StatusCode::FORBIDDEN,
-        "each request has its own token's scopes"
-    );
+    let answer = request(&server, Method::POST, &reader, &session).json(&body).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "each request has its own token's scopes");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -144,16 +94,8 @@ async fn a_person_has_many_sessions_but_not_endlessly_many(pool: PgPool) {
 
     begin(&server, &ada).await;
 
-    assert_eq!(
-        ping(&server, &ada, &first).await,
-        StatusCode::OK,
-        "it has just been used"
-    );
-    assert_eq!(
-        ping(&server, &ada, &second).await,
-        StatusCode::NOT_FOUND,
-        "T4: the longest unused one made room"
-    );
+    assert_eq!(ping(&server, &ada, &first).await, StatusCode::OK, "it has just been used");
+    assert_eq!(ping(&server, &ada, &second).await, StatusCode::NOT_FOUND, "T4: the longest unused one made room");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -161,19 +103,11 @@ async fn an_older_client_is_answered_in_a_revision_that_is_spoken(pool: PgPool) 
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
 
-    for (asked, answered) in [
-        ("2024-11-05", "2025-11-25"),
-        ("2025-06-18", "2025-06-18"),
-        ("2026-07-28", "2025-11-25"),
-    ] {
+    for (asked, answered) in [("2024-11-05", "2025-11-25"), ("2025-06-18", "2025-06-18"), ("2026-07-28", "2025-11-25")] {
         let answer = message(initialize(&server, &ada, asked).await).await;
         assert_eq!(answer["result"]["protocolVersion"], answered, "T18 {asked}");
         assert_eq!(answer["result"]["serverInfo"]["name"], "picard");
-        assert!(
-            answer["result"]["instructions"]
-                .as_str()
-                .is_some_and(|text| text.len() < 600)
-        );
+        assert!(answer["result"]["instructions"].as_str().is_some_and(|text| text.len() < 600));
     }
 }
 
@@ -188,21 +122,11 @@ async fn without_sessions_older_clients_are_served_too(pool: PgPool) {
 
     let params = json!({ "name": "submit_memory", "arguments": { "text": "Earl Grey." } });
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    let answer = request(&server, Method::POST, &ada, "any")
-        .json(&body)
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(
-        message(answer).await["result"]["structuredContent"]["text"],
-        "Earl Grey."
-    );
+    let answer = request(&server, Method::POST, &ada, "any").json(&body).send().await.expect("an answer");
+    assert_eq!(message(answer).await["result"]["structuredContent"]["text"], "Earl Grey.");
 
     for method in [Method::GET, Method::DELETE] {
-        let answer = request(&server, method, &ada, "any")
-            .send()
-            .await
-            .expect("an answer");
+        let answer = request(&server, method, &ada, "any").send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 }
@@ -212,10 +136,7 @@ async fn a_stop_ends_open_streams(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let session = begin(&server, &ada).await;
-    let stream = request(&server, Method::GET, &ada, &session)
-        .send()
-        .await
-        .expect("a stream");
+    let stream = request(&server, Method::GET, &ada, &session).send().await.expect("a stream");
     assert_eq!(stream.status(), StatusCode::OK);
 
     let stopped = tokio::time::timeout(Duration::from_secs(10), server.stop());

@@ -12,15 +12,9 @@ fn modern(server: &TestServer, person: &Person, method: &str, params: Value) -> 
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     } });
-    let name = params
-        .get("name")
-        .or(params.get("uri"))
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let name = params.get("name").or(params.get("uri")).and_then(Value::as_str).map(str::to_owned);
     merge(&mut with_meta, params);
-    let mut request = plain(server, person)
-        .header("mcp-protocol-version", "2026-07-28")
-        .header("mcp-method", method);
+    let mut request = plain(server, person).header("mcp-protocol-version", "2026-07-28").header("mcp-method", method);
     if let Some(name) = name {
         request = request.header("mcp-name", name);
     }
@@ -28,26 +22,17 @@ fn modern(server: &TestServer, person: &Person, method: &str, params: Value) -> 
 }
 
 fn plain(server: &TestServer, person: &Person) -> RequestBuilder {
-    server
-        .post("/mcp")
-        .bearer_auth(&person.token)
-        .header("accept", "application/json, text/event-stream")
+    server.post("/mcp").bearer_auth(&person.token).header("accept", "application/json, text/event-stream")
 }
 
 async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.expect("an answer");
     let status = response.status();
-    (
-        status,
-        serde_json::from_str(&response.text().await.expect("a body")).unwrap_or(Value::Null),
-    )
+    (status, serde_json::from_str(&response.text().await.expect("a body")).unwrap_or(Value::Null))
 }
 
 fn challenge(response: &Response) -> String {
-    response.headers()["www-authenticate"]
-        .to_str()
-        .expect("a challenge")
-        .to_owned()
+    response.headers()["www-authenticate"].to_str().expect("a challenge").to_owned()
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -59,43 +44,25 @@ async fn a_missing_scope_is_a_challenge(pool: PgPool) {
 
     for (person, method, params, scope) in [
         (&reader, "tools/call", write, "memories:write"),
-        (
-            &writer,
-            "tools/call",
-            json!({ "name": "get_memories", "arguments": {} }),
-            "memories:read",
-        ),
+        (&writer, "tools/call", json!({ "name": "get_memories", "arguments": {} }), "memories:read"),
         (&writer, "resources/list", json!({}), "memories:read"),
         (&writer, "resources/templates/list", json!({}), "memories:read"),
-        (
-            &writer,
-            "resources/read",
-            json!({ "uri": "memories://x" }),
-            "memories:read",
-        ),
+        (&writer, "resources/read", json!({ "uri": "memories://x" }), "memories:read"),
     ] {
-        let legacy = plain(&server, person)
-            .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }));
+        let legacy = plain(&server, person).json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }));
         for request in [modern(&server, person, method, params), legacy] {
             let response = request.send().await.expect("an answer");
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "SCO-05 {method}");
             let challenge = challenge(&response);
             assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
             assert!(challenge.contains(&format!(r#"scope="{scope}""#)), "{challenge}");
-            assert!(
-                challenge.contains("/.well-known/oauth-protected-resource/mcp"),
-                "{challenge}"
-            );
+            assert!(challenge.contains("/.well-known/oauth-protected-resource/mcp"), "{challenge}");
         }
     }
     for person in [&reader, &writer] {
         let (status, answer) = send(modern(&server, person, "tools/list", json!({}))).await;
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(
-            answer["result"]["tools"].as_array().map(Vec::len),
-            Some(8),
-            "SCO-05: the list is the same for all"
-        );
+        assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(8), "SCO-05: the list is the same for all");
     }
 }
 
@@ -105,43 +72,27 @@ async fn headers_that_contradict_the_body_are_refused(pool: PgPool) {
     let ada = server.sign_in("ada").await;
     let reader = server.sign_in_with("ada", "memories:read").await;
     let lying = |person| {
-        let body = modern(
-            &server,
-            person,
-            "tools/call",
-            json!({ "name": "submit_memory", "arguments": { "text": "x" } }),
-        );
+        let body = modern(&server, person, "tools/call", json!({ "name": "submit_memory", "arguments": { "text": "x" } }));
         let mut request = body.build().expect("a request");
-        request
-            .headers_mut()
-            .insert("mcp-name", "get_memories".parse().expect("a header"));
+        request.headers_mut().insert("mcp-name", "get_memories".parse().expect("a header"));
         RequestBuilder::from_parts(server.http.clone(), request)
     };
 
     let (status, answer) = send(lying(&ada)).await;
-    assert_eq!(
-        (status, &answer["error"]["code"]),
-        (StatusCode::BAD_REQUEST, &json!(-32020)),
-        "SCO-07"
-    );
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!(-32020)), "SCO-07");
 
     let (status, _) = send(lying(&reader)).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "SCO-07: the body decides");
-    assert_eq!(
-        server.call(&ada, "retrieve_memories", json!({})).await["total"],
-        0
-    );
+    assert_eq!(server.call(&ada, "retrieve_memories", json!({})).await["total"], 0);
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn what_is_no_message_is_refused_in_the_protocols_words(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
-    let call = r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "submit_memory", "arguments": {"text": "x"}}}"#;
-    let deep = format!(
-        r#"{{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}"#,
-        "[".repeat(100_000)
-    );
+    let call =
+        r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "submit_memory", "arguments": {"text": "x"}}}"#;
+    let deep = format!(r#"{{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}"#, "[".repeat(100_000));
 
     for (body, code) in [
         ("{".to_owned(), -32700),
@@ -152,82 +103,39 @@ async fn what_is_no_message_is_refused_in_the_protocols_words(pool: PgPool) {
         ("{}".to_owned(), -32600),
         (call.replacen("\"id\": 1", "\"id\": null", 1), -32600),
     ] {
-        let request = plain(&server, &ada)
-            .header("content-type", "application/json")
-            .body(body.clone());
+        let request = plain(&server, &ada).header("content-type", "application/json").body(body.clone());
         let (status, answer) = send(request).await;
         let short = &body[..body.len().min(60)];
-        assert_eq!(
-            (status, &answer["error"]["code"]),
-            (StatusCode::BAD_REQUEST, &json!(code)),
-            "T11, SCO-10, INP-04 {short}"
-        );
+        assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!(code)), "T11, SCO-10, INP-04 {short}");
         assert_eq!(answer["id"], Value::Null, "{short}");
     }
-    let large = plain(&server, &ada)
-        .header("content-type", "application/json")
-        .body(" ".repeat(1024 * 1024 + 1));
+    let large = plain(&server, &ada).header("content-type", "application/json").body(" ".repeat(1024 * 1024 + 1));
     assert_eq!(send(large).await.0, StatusCode::PAYLOAD_TOO_LARGE, "SCO-10");
-    let no_json = plain(&server, &ada)
-        .header("content-type", "text/plain")
-        .body(call);
-    assert_eq!(
-        send(no_json).await.0,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "INP-06"
-    );
-    assert_eq!(
-        server.call(&ada, "retrieve_memories", json!({})).await["total"],
-        0,
-        "nothing was carried out"
-    );
+    let no_json = plain(&server, &ada).header("content-type", "text/plain").body(call);
+    assert_eq!(send(no_json).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "INP-06");
+    assert_eq!(server.call(&ada, "retrieve_memories", json!({})).await["total"], 0, "nothing was carried out");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn other_hosts_and_origins_are_refused(pool: PgPool) {
-    let arguments = [
-        "--allowed-hosts",
-        "picard.example",
-        "--allowed-origins",
-        "https://app.example",
-    ];
+    let arguments = ["--allowed-hosts", "picard.example", "--allowed-origins", "https://app.example"];
     let server = TestServer::spawn_with(&pool, &arguments).await;
     let ada = server.sign_in("ada").await;
     let status = async |name: &'static str, value: &str| {
-        send(modern(&server, &ada, "server/discover", json!({})).header(name, value))
-            .await
-            .0
+        send(modern(&server, &ada, "server/discover", json!({})).header(name, value)).await.0
     };
     let port = server.address().port();
 
-    for good in [
-        server.url.clone(),
-        format!("http://localhost:{port}"),
-        "https://app.example".to_owned(),
-    ] {
+    for good in [server.url.clone(), format!("http://localhost:{port}"), "https://app.example".to_owned()] {
         assert_eq!(status("origin", &good).await, StatusCode::OK, "T1 {good}");
     }
-    for bad in [
-        "https://evil.example",
-        "null",
-        "https://localhost",
-        "https://app.example:8443",
-        "http://app.example",
-    ] {
-        assert_eq!(
-            status("origin", bad).await,
-            StatusCode::FORBIDDEN,
-            "SCO-08, T1 {bad}"
-        );
+    for bad in ["https://evil.example", "null", "https://localhost", "https://app.example:8443", "http://app.example"] {
+        assert_eq!(status("origin", bad).await, StatusCode::FORBIDDEN, "SCO-08, T1 {bad}");
     }
     for good in ["picard.example", "picard.example:8001", "localhost"] {
         assert_eq!(status("host", good).await, StatusCode::OK, "T2 {good}");
     }
-    assert_eq!(
-        status("host", "evil.example").await,
-        StatusCode::FORBIDDEN,
-        "SCO-08, T2"
-    );
+    assert_eq!(status("host", "evil.example").await, StatusCode::FORBIDDEN, "SCO-08, T2");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -241,25 +149,13 @@ async fn what_may_be_kept_is_said_truly(pool: PgPool) {
         ("tools/list", json!({}), "public"),
         ("resources/templates/list", json!({}), "public"),
         ("resources/list", json!({}), "private"),
-        (
-            "resources/read",
-            json!({ "uri": format!("memories://{id}") }),
-            "private",
-        ),
+        ("resources/read", json!({ "uri": format!("memories://{id}") }), "private"),
     ] {
         let (status, answer) = send(modern(&server, &ada, method, params)).await;
         assert_eq!(status, StatusCode::OK, "{method} {answer}");
         let result = &answer["result"];
-        assert_eq!(
-            (&result["cacheScope"], &result["resultType"]),
-            (&json!(scope), &json!("complete")),
-            "T7 {method}"
-        );
-        assert_eq!(
-            result["ttlMs"].as_u64() == Some(0),
-            scope == "private",
-            "MEM-06 {method}"
-        );
+        assert_eq!((&result["cacheScope"], &result["resultType"]), (&json!(scope), &json!("complete")), "T7 {method}");
+        assert_eq!(result["ttlMs"].as_u64() == Some(0), scope == "private", "MEM-06 {method}");
     }
 }
 
@@ -269,63 +165,30 @@ async fn discovery_names_what_is_spoken_and_nothing_else(pool: PgPool) {
     let ada = server.sign_in("ada").await;
 
     let (_, answer) = send(modern(&server, &ada, "server/discover", json!({}))).await;
-    assert_eq!(
-        answer["result"]["supportedVersions"],
-        json!(["2025-06-18", "2025-11-25", "2026-07-28"]),
-        "T18"
-    );
-    assert_eq!(
-        answer["result"]["capabilities"],
-        json!({ "tools": {}, "resources": {} })
-    );
+    assert_eq!(answer["result"]["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]), "T18");
+    assert_eq!(answer["result"]["capabilities"], json!({ "tools": {}, "resources": {} }));
 
     for (method, params, status, code) in [
         ("prompts/list", json!({}), 404, -32601),
-        (
-            "resources/subscribe",
-            json!({ "uri": "memories://x" }),
-            404,
-            -32601,
-        ),
-        (
-            "subscriptions/listen",
-            json!({ "notifications": {} }),
-            404,
-            -32601,
-        ),
+        ("resources/subscribe", json!({ "uri": "memories://x" }), 404, -32601),
+        ("subscriptions/listen", json!({ "notifications": {} }), 404, -32601),
         ("no/such/method", json!({}), 404, -32601),
         ("tools/list", json!({ "cursor": "x" }), 200, -32602),
         ("resources/templates/list", json!({ "cursor": "x" }), 200, -32602),
-        (
-            "tools/call",
-            json!({ "name": "get_memories", "arguments": [] }),
-            200,
-            -32602,
-        ),
+        ("tools/call", json!({ "name": "get_memories", "arguments": [] }), 200, -32602),
         ("resources/read", json!({ "uri": 1 }), 200, -32602),
     ] {
         let (answered, answer) = send(modern(&server, &ada, method, params)).await;
-        assert_eq!(
-            (answered.as_u16(), &answer["error"]["code"]),
-            (status, &json!(code)),
-            "{method} {answer}"
-        );
+        assert_eq!((answered.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{method} {answer}");
     }
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn without_a_token_nothing_is_answered(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
-    let nobody = Person {
-        token: String::new(),
-        refresh_token: String::new(),
-        user_id: String::new(),
-    };
+    let nobody = Person { token: String::new(), refresh_token: String::new(), user_id: String::new() };
 
-    let response = modern(&server, &nobody, "server/discover", json!({}))
-        .send()
-        .await
-        .expect("an answer");
+    let response = modern(&server, &nobody, "server/discover", json!({})).send().await.expect("an answer");
 
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(challenge(&response).contains("/.well-known/oauth-protected-resource/mcp"));

@@ -1,0 +1,100 @@
+//! The statement of a search without the server around it.
+
+use std::time::{Duration, Instant};
+
+use pgvector::HalfVector;
+use serde_json::{Value, json};
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Connection as _, Executor as _, SqlSafeStr as _};
+use sqlx::{Statement as _, TypeInfo as _};
+use uuid::Uuid;
+
+use super::ground::Ground;
+use crate::postgres::databases::explain;
+use crate::problem::Problem;
+use crate::rest::Person;
+
+/// How many memories a search asks for.
+const LIMIT: i64 = 10;
+
+/// What the server is asked. Without a least score every search finds as many memories as it may, which is the most work.
+pub(super) fn question(query: &str) -> Value {
+    json!({ "query": query, "limit": LIMIT, "min_score": 0 })
+}
+
+/// A plain connection, and the very statement that the server runs.
+pub(super) struct BareSearch {
+    connection: PgConnection,
+    statement: String,
+    /// The types of its parameters, by which they are told apart.
+    parameters: Vec<String>,
+    owner: Uuid,
+    model: String,
+}
+
+impl BareSearch {
+    /// Lets the server search once and looks up in PostgreSQL what it ran.
+    pub(super) async fn prepare(ground: &Ground, owner: &Person, model: &str) -> Result<Self, Problem> {
+        owner.call("query_memory", question("the first search")).await?;
+        let failed = |error: sqlx::Error| explain("prepare the search without the server", &error);
+        let statement = latest_search(&ground.superuser_url()).await.map_err(failed)?;
+        let mut connection = PgConnection::connect(&ground.database_url()).await.map_err(failed)?;
+        let prepared = connection.prepare(AssertSqlSafe(statement.clone()).into_sql_str());
+        let prepared = prepared.await.map_err(failed)?;
+        let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();
+        let parameters = types.iter().map(|kind| kind.name().to_lowercase()).collect();
+        // A look at the columns makes sure that it is the search and no other statement.
+        if !prepared.columns().iter().any(|column| column.name() == "ciphertext") {
+            return Err(Problem::new("the server's search statement was not found in PostgreSQL"));
+        }
+        let owner =
+            Uuid::parse_str(&owner.id).map_err(|error| Problem::from_error("read the id that the server gave", &error))?;
+        Ok(Self { connection, statement, parameters, owner, model: model.to_owned() })
+    }
+
+    /// Runs the statement and answers how long it took, its rows included.
+    pub(super) async fn time(&mut self, vector: &[f32]) -> Result<Duration, Problem> {
+        let began = Instant::now();
+        let arguments = self.arguments(vector)?;
+        let statement = AssertSqlSafe(self.statement.as_str());
+        let found = sqlx::query_with(statement, arguments).fetch_all(&mut self.connection).await;
+        let found = found.map_err(|error| explain("search without the server", &error))?;
+        let time = began.elapsed();
+        if found.is_empty() {
+            return Err(Problem::new("the search without the server found nothing"));
+        }
+        Ok(time)
+    }
+
+    fn arguments(&self, vector: &[f32]) -> Result<PgArguments, Problem> {
+        let mut arguments = PgArguments::default();
+        for kind in &self.parameters {
+            let added = match kind.as_str() {
+                "halfvec" => arguments.add(HalfVector::from_f32_slice(vector)),
+                "text" => arguments.add(&self.model),
+                "uuid" => arguments.add(self.owner),
+                "int8" => arguments.add(LIMIT),
+                other => {
+                    return Err(Problem::new(format!(
+                        "the server's search has a parameter of the type {other}, which the bench does not know"
+                    )));
+                }
+            };
+            added.map_err(|error| Problem::from_error("bind a parameter of the search", error.as_ref()))?;
+        }
+        Ok(arguments)
+    }
+}
+
+/// PostgreSQL remembers the last statement of each connection.
+async fn latest_search(url: &str) -> Result<String, sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    let statement = sqlx::query_scalar(
+        "SELECT query FROM pg_stat_activity
+         WHERE application_name = 'picard-server' AND query LIKE '%<=>%' ORDER BY query_start DESC LIMIT 1",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    Ok(statement)
+}

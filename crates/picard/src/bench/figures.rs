@@ -1,0 +1,69 @@
+//! Median and quartiles: what a few slow outliers cannot move.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What is kept of many measured values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Figures {
+    pub(super) first_quartile: f64,
+    pub(super) median: f64,
+    pub(super) third_quartile: f64,
+    pub(super) count: usize,
+}
+
+impl Figures {
+    /// Sums up values in any order; there must be at least one.
+    pub(super) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self {
+            first_quartile: quantile(&values, 0.25),
+            median: quantile(&values, 0.5),
+            third_quartile: quantile(&values, 0.75),
+            count: values.len(),
+        }
+    }
+
+    /// Sums up times, in milliseconds.
+    pub(super) fn of_times(times: &[Duration]) -> Self {
+        Self::of(times.iter().copied().map(milliseconds).collect())
+    }
+}
+
+/// A time in milliseconds.
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// Between two neighbours, the value that lies in proportion.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    // Exact: nobody measures 2^52 values.
+    let place = last as f64 * share;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_lie_between_their_neighbours() {
+        let figures = Figures::of(vec![4.0, 1.0, 3.0, 2.0]);
+
+        assert_eq!((figures.first_quartile, figures.median, figures.third_quartile), (1.75, 2.5, 3.25));
+        assert_eq!(figures.count, 4);
+    }
+
+    #[test]
+    fn a_single_value_is_its_own_median() {
+        let figures = Figures::of(vec![7.0]);
+
+        assert_eq!((figures.first_quartile, figures.third_quartile), (7.0, 7.0));
+    }
+}

@@ -1,0 +1,175 @@
+//! What the bench stands on: a PostgreSQL, keys and a registered client of its own, kept in the cache folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use picard_server::{Embedder, NewAdministrator};
+use reqwest::Client;
+use secrecy::SecretString;
+use serde_json::json;
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+
+use super::server::Embedding;
+use crate::env_file::EnvFile;
+use crate::environment::Environment;
+use crate::fetch::{self, Cache};
+use crate::files::{self, Lock};
+use crate::postgres::databases::{Owned, ensure_owned, explain, run};
+use crate::postgres::{Cluster, Installation, Plan, Purpose, locate};
+use crate::problem::Problem;
+use crate::program::{Program, configure};
+use crate::random;
+use crate::rest::{Credentials, send};
+
+const DATABASE: &str = "picard_server";
+const ADMINISTRATOR: &str = "admin";
+
+/// PostgreSQL shows statements of other connections up to this length (1024 bytes by default, which is too short).
+const STATEMENT_BYTES: u32 = 16_384;
+
+/// The bench's own house. The order of the fields is the order in which they end.
+pub(super) struct Ground {
+    cluster: Cluster,
+    pub(super) folder: PathBuf,
+    kept: EnvFile,
+    model_dir: PathBuf,
+    _lock: Lock,
+}
+
+impl Ground {
+    /// Starts PostgreSQL and makes what is missing.
+    pub(super) async fn prepare(environment: &Environment) -> Result<Self, Problem> {
+        let cache = Cache::find(environment)?;
+        let folder = cache.folder().join("bench");
+        files::create_data_folder(&folder)?;
+        let lock = Lock::take(&folder)?;
+        let model_dir = fetch::model(environment, &cache).await?;
+        let major = locate::version_of_cluster(&folder.join("postgres"));
+        let installation = locate::locate(environment, &cache, major).await?;
+        let mut kept = EnvFile::load(&folder.join("bench.env"))?;
+        if major.is_some() && kept.is_empty() {
+            return Err(Problem::new(format!("the passwords of the bench are gone ({})", kept.path().display()))
+                .advice(format!("begin anew: `rm -r {}`", folder.display())));
+        }
+        make_secrets(&mut kept)?;
+        let plan = Plan {
+            data_dir: folder.clone(),
+            purpose: Purpose::Durable,
+            password: value(&kept, "SUPERUSER_PASSWORD"),
+            last_port: None,
+        };
+        let cluster = start(&plan, installation).await?;
+        let owned = Owned { name: DATABASE, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
+        ensure_owned(&cluster, &owned).await?;
+        Ok(Self { cluster, folder, kept, model_dir, _lock: lock })
+    }
+
+    /// The server's database as the server's own role.
+    pub(super) fn database_url(&self) -> String {
+        let password = value(&self.kept, "SERVER_PASSWORD");
+        self.cluster.url_as(DATABASE, &password, DATABASE)
+    }
+
+    /// The server's database as the superuser.
+    pub(super) fn superuser_url(&self) -> String {
+        self.cluster.url(DATABASE)
+    }
+
+    /// The server's settings, except for its address.
+    pub(super) fn variables(&self, embedding: Embedding) -> Vec<(String, String)> {
+        let mut variables =
+            vec![("DATABASE_URL", self.database_url()), ("ENCRYPTION_KEYS", value(&self.kept, "ENCRYPTION_KEYS"))];
+        match embedding {
+            Embedding::Local => {
+                variables.push(("EMBEDDING_MODEL_DIR", self.model_dir.to_string_lossy().into_owned()));
+            }
+            Embedding::Unused => variables.extend([
+                ("OPENAI_API_KEY", "unused".to_owned()),
+                // The discard port: nobody answers there, and nobody is asked.
+                ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1".to_owned()),
+            ]),
+        }
+        let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+        variables.into_iter().map(owned).collect()
+    }
+
+    fn config(&self) -> Result<picard_server::Config, Problem> {
+        configure(Program::Server, &self.variables(Embedding::Local))
+    }
+
+    /// The local model, loaded into this process as the server loads it.
+    pub(super) fn embedder(&self) -> Result<Arc<dyn Embedder>, Problem> {
+        let embedder = picard_server::embedder(&self.config()?);
+        embedder.map_err(|error| Problem::from_error("load the local model", &error))
+    }
+
+    /// The bench's client at the server, registered the first time.
+    pub(super) async fn credentials(&mut self, http: &Client, url: &str) -> Result<Credentials, Problem> {
+        if self.kept.get("CLIENT_ID").is_none() {
+            self.register(http, url).await?;
+        }
+        Ok(Credentials { id: value(&self.kept, "CLIENT_ID"), secret: value(&self.kept, "CLIENT_SECRET") })
+    }
+
+    async fn register(&mut self, http: &Client, url: &str) -> Result<(), Problem> {
+        let password = value(&self.kept, "ADMIN_PASSWORD");
+        let administrator =
+            NewAdministrator { username: ADMINISTRATOR.to_owned(), email: None, password: SecretString::from(password.clone()) };
+        let created = picard_server::create_admin(&self.config()?, administrator).await;
+        created.map_err(|error| Problem::from_error("create the administrator", &error))?;
+        let request =
+            http.post(format!("{url}/api/admin/clients/register")).basic_auth(ADMINISTRATOR, Some(password)).json(&json!({
+                "client_name": "picard bench",
+                "redirect_uris": ["http://127.0.0.1/unused"],
+                "scopes": ["memories:read", "memories:write"],
+            }));
+        let answer = send("register the bench at the server", request).await?;
+        for (name, member) in [("CLIENT_ID", "client_id"), ("CLIENT_SECRET", "client_secret")] {
+            self.kept.set(name, answer[member].as_str().unwrap_or_default());
+        }
+        self.kept.save()
+    }
+}
+
+fn value(kept: &EnvFile, name: &str) -> String {
+    kept.get(name).unwrap_or_default()
+}
+
+/// Saved before there is anything that needs them.
+fn make_secrets(kept: &mut EnvFile) -> Result<(), Problem> {
+    kept.comment_if_new("Written by `picard bench`. The whole folder may be removed at any time.");
+    for name in ["SUPERUSER_PASSWORD", "SERVER_PASSWORD", "ADMIN_PASSWORD"] {
+        if kept.get(name).is_none() {
+            kept.set(name, &random::secret()?);
+        }
+    }
+    if kept.get("ENCRYPTION_KEYS").is_none() {
+        kept.set("ENCRYPTION_KEYS", &random::fernet_key()?);
+    }
+    kept.save()
+}
+
+/// Starts the cluster; a new one twice, because one of its settings holds only from the next start.
+async fn start(plan: &Plan, installation: Installation) -> Result<Cluster, Problem> {
+    let cluster = Cluster::start(plan, installation.clone()).await?;
+    let changed = set_statement_bytes(&cluster.url("postgres")).await;
+    if changed.map_err(|error| explain("set up PostgreSQL for the bench", &error))? {
+        drop(cluster);
+        return Cluster::start(plan, installation).await;
+    }
+    Ok(cluster)
+}
+
+/// Whether the setting had to be changed.
+async fn set_statement_bytes(url: &str) -> Result<bool, sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    let current = sqlx::query_scalar("SELECT setting::int4 FROM pg_settings WHERE name = 'track_activity_query_size'");
+    let current: i32 = current.fetch_one(&mut connection).await?;
+    let is_short = i64::from(current) < i64::from(STATEMENT_BYTES);
+    if is_short {
+        run(&mut connection, format!("ALTER SYSTEM SET track_activity_query_size = {STATEMENT_BYTES}")).await?;
+    }
+    connection.close().await?;
+    Ok(is_short)
+}

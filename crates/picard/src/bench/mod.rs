@@ -1,0 +1,96 @@
+//! `picard bench`: how fast Picard is on this machine, as ratios measured in one run.
+//!
+//! What is compared takes turns (first the one, then the other, then the other way round), so that a busy machine
+//! slows down both. Everything runs as `picard up` runs it: PostgreSQL with fsync, the server in a process of its own.
+
+mod bare_search;
+mod comparison;
+mod corpus;
+mod figures;
+mod ground;
+mod report;
+mod server;
+mod starts;
+mod texts;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::environment::Environment;
+use crate::problem::Problem;
+use crate::rest::{self, Person};
+use crate::signals::StopSignals;
+
+use comparison::Bench;
+use ground::Ground;
+use report::{Measurement, Report};
+use server::{Embedding, Server};
+
+/// Arguments of `picard bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// How many seconds each measurement takes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+
+    /// How many memories the searched person has; they are made once and kept in the cache folder
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub memories: u32,
+
+    /// Also write everything that was measured into this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// Measures everything and prints a table. A target that is missed is shown and is no failure.
+pub async fn run(arguments: &BenchArguments, environment: &Environment) -> Result<ExitCode, Problem> {
+    let mut signals = StopSignals::listen()?;
+    let report = tokio::select! {
+        report = measure(arguments, environment) => report?,
+        _ = signals.next() => {
+            eprintln!("picard: stopped");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    report.print()?;
+    if let Some(file) = &arguments.json {
+        report.write_json(file)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(arguments: &BenchArguments, environment: &Environment) -> Result<Report, Problem> {
+    if environment.has("OPENAI_API_KEY") {
+        return Err(Problem::new("the bench measures the local model, and OPENAI_API_KEY is set")
+            .advice("unset it: `env -u OPENAI_API_KEY picard bench`"));
+    }
+    let seconds = Duration::from_secs(arguments.seconds);
+    let mut ground = Ground::prepare(environment).await?;
+    let mut measurements = with_model(&mut ground, arguments, seconds).await?;
+    eprintln!("picard: measuring the start of picard-server");
+    measurements.extend(starts::measure(&ground, seconds).await?);
+    Ok(Report { seconds: arguments.seconds, memories: arguments.memories, measurements })
+}
+
+/// What is measured at a server with the local model.
+async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Duration) -> Result<Vec<Measurement>, Problem> {
+    let http = rest::client()?;
+    let embedder = ground.embedder()?;
+    let server = Server::start(ground, Embedding::Local).await?;
+    let credentials = ground.credentials(&http, &server.url).await?;
+    let reader = format!("reader-of-{}", arguments.memories);
+    let reader = (Person::connect(&http, &server.url, &credentials, &reader).await?, reader);
+    corpus::complete(ground, &reader, arguments.memories, &server.url).await?;
+    let writer = Person::connect(&http, &server.url, &credentials, "writer").await?;
+    let bench = Bench { embedder: embedder.as_ref(), seconds };
+    eprintln!("picard: measuring submit_memory");
+    let submit = bench.submit_memory(&writer).await?;
+    eprintln!("picard: measuring query_memory");
+    let search = bare_search::BareSearch::prepare(ground, &reader.0, embedder.model()).await?;
+    let query = bench.query_memory(&reader.0, search).await?;
+    server.stop().await;
+    Ok(vec![submit, query])
+}

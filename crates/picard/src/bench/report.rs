@@ -1,0 +1,158 @@
+//! What was measured, as a table and as JSON.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Write as _, stdout};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use crate::problem::Problem;
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Unit {
+    #[serde(rename = "ms")]
+    Milliseconds,
+    #[serde(rename = "MiB")]
+    Mebibytes,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Milliseconds => "ms",
+            Self::Mebibytes => "MiB",
+        }
+    }
+}
+
+/// One thing that was measured.
+#[derive(Debug, Serialize)]
+pub(super) struct Measurement {
+    name: &'static str,
+    unit: Unit,
+    measured: Figures,
+    /// What it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bare: Option<Figures>,
+    /// What of the bare time goes where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bare_parts: Vec<Part>,
+    /// Measured by bare, pair by pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio: Option<Figures>,
+    /// The most that the median may be: of the ratio if there is one, else of what was measured.
+    target: f64,
+    is_met: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    name: &'static str,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+impl Measurement {
+    /// Something with a target of its own.
+    pub(super) fn plain(name: &'static str, (unit, measured): (Unit, Figures), target: f64) -> Self {
+        Self { name, unit, measured, bare: None, bare_parts: Vec::new(), ratio: None, target, is_met: measured.median <= target }
+    }
+
+    /// Something that is compared; `times` are the bare and the measured ones.
+    pub(super) fn ratio(name: &'static str, times: (Figures, Figures), ratio: Figures, target: f64) -> Self {
+        Self {
+            bare: Some(times.0),
+            ratio: Some(ratio),
+            is_met: ratio.median <= target,
+            ..Self::plain(name, (Unit::Milliseconds, times.1), target)
+        }
+    }
+
+    /// Adds what the bare time is made of.
+    pub(super) fn with_parts(mut self, parts: Vec<(&'static str, Figures)>) -> Self {
+        let part = |(name, figures)| Part { name, figures };
+        self.bare_parts = parts.into_iter().map(part).collect();
+        self
+    }
+
+    fn write(&self, table: &mut String) {
+        let unit = self.unit.name();
+        line(table, self.name, self.measured, unit);
+        if let Some(bare) = self.bare {
+            line(table, "  bare", bare, unit);
+        }
+        for part in &self.bare_parts {
+            line(table, &format!("    {}", part.name), part.figures, unit);
+        }
+        let limit = match self.ratio {
+            Some(ratio) => {
+                line(table, "  ratio", ratio, "x");
+                format!("{} x", self.target)
+            }
+            None => format!("{} {unit}", self.target),
+        };
+        let verdict = if self.is_met { "met" } else { "MISSED" };
+        table.push_str(&format!("  target: at most {limit}: {verdict}\n"));
+    }
+}
+
+fn line(table: &mut String, name: &str, figures: Figures, unit: &str) {
+    let Figures { first_quartile, median, third_quartile, count } = figures;
+    // Writing into a string cannot fail.
+    let _ = writeln!(table, "{name:<58} {median:>9.3} {unit:<3} {first_quartile:>9.3} to {third_quartile:>9.3} {count:>7}");
+}
+
+/// One run of the bench.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// How long each measurement took.
+    pub(super) seconds: u64,
+    /// How many memories were searched.
+    pub(super) memories: u32,
+    pub(super) measurements: Vec<Measurement>,
+}
+
+impl Report {
+    /// Prints the table on standard output.
+    pub(super) fn print(&self) -> Result<(), Problem> {
+        let printed = stdout().lock().write_all(self.table().as_bytes());
+        printed.map_err(|error| Problem::from_error("write to standard output", &error))
+    }
+
+    fn table(&self) -> String {
+        let mut table = format!(
+            "{} memories to search in, {} seconds for each measurement\n\n{:<58} {:>13} {:>22} {:>7}\n",
+            self.memories, self.seconds, "", "median", "quartiles", "count"
+        );
+        for measurement in &self.measurements {
+            measurement.write(&mut table);
+            table.push('\n');
+        }
+        table
+    }
+
+    /// Writes everything into a file.
+    pub(super) fn write_json(&self, file: &Path) -> Result<(), Problem> {
+        let json = serde_json::to_string_pretty(self);
+        let json = json.map_err(|error| Problem::from_error("write the report as JSON", &error))?;
+        fs::write(file, json + "\n").map_err(|error| Problem::file("write", file, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_judged_by_its_median() {
+        let times = (Figures::of(vec![2.0]), Figures::of(vec![3.2]));
+
+        let measurement = Measurement::ratio("a tool", times, Figures::of(vec![1.4, 1.5, 9.0]), 1.5);
+        let report = Report { seconds: 1, memories: 10, measurements: vec![measurement] };
+
+        assert!(report.table().contains("target: at most 1.5 x: met"), "{}", report.table());
+    }
+}

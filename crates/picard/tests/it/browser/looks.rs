@@ -1,0 +1,69 @@
+//! How a page looks on a screen of some size, and pictures of it.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::Browser;
+
+/// Width and height in CSS pixels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    name: &'static str,
+    width: u32,
+    height: u32,
+}
+
+pub(crate) const DESK: Screen = Screen { name: "1280", width: 1280, height: 900 };
+pub(crate) const PHONE: Screen = Screen { name: "390", width: 390, height: 844 };
+
+impl Browser {
+    /// Shows pages as on this screen. A window cannot be made as narrow as a phone.
+    pub(crate) async fn resize(&self, screen: Screen) {
+        let metrics = json!({
+            "width": screen.width, "height": screen.height, "deviceScaleFactor": 1, "mobile": screen.width < 600
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Looks at the page on both screens: nothing may be wider than they are. Keeps pictures when SCREENSHOTS names
+    /// a folder.
+    pub(crate) async fn look(&self, name: &str) {
+        for screen in [PHONE, DESK] {
+            self.resize(screen).await;
+            let size = self.devtools("Page.getLayoutMetrics", json!({})).await;
+            let content = &size["cssContentSize"];
+            let width = content["width"].as_f64().expect("a number");
+            if let Some(folder) = folder() {
+                let picture = self.picture(content).await;
+                let file = folder.join(format!("{name}-{}.png", screen.name));
+                std::fs::write(file, picture).expect("the picture is saved");
+            }
+            assert!(width <= f64::from(screen.width), "{name} is {width} pixels wide on {screen:?}");
+        }
+    }
+
+    /// The whole page, also what one has to scroll to.
+    async fn picture(&self, content: &Value) -> Vec<u8> {
+        let mut clip = content.clone();
+        clip["scale"] = json!(1);
+        let wanted = json!({ "format": "png", "clip": clip, "captureBeyondViewport": true });
+        let picture = self.devtools("Page.captureScreenshot", wanted).await;
+        let picture = picture["data"].as_str().expect("a picture");
+        STANDARD.decode(picture).expect("base64")
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.post("goog/cdp/execute", body).await
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a wish of the person who runs this test by hand")]
+fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("SCREENSHOTS")?);
+    std::fs::create_dir_all(&folder).expect("the folder for pictures");
+    Some(folder)
+}

@@ -1,0 +1,337 @@
+//! The whole house as people meet it: in a browser, and over HTTP as an application does.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::browser::{Browser, ENTER, Programs, TAB};
+use crate::kit::{Up, folder, http};
+
+const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
+const TEA: &str = "In the morning I drink green tea, never coffee.";
+const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday.";
+/// Shares no word with the memory that answers it, except small ones.
+const QUESTION: &str = "Which musical instrument does my sibling know?";
+const VIOLA: &str = "My sister Clara has changed to the viola.";
+const PASSWORD: &str = "seven quiet harbours";
+
+/// Both programs, and somebody in front of a browser.
+struct House {
+    up: Up,
+    browser: Browser,
+    _folder: TempDir,
+}
+
+impl House {
+    /// None without a browser.
+    async fn open() -> Option<Self> {
+        let programs = Programs::installed()?;
+        let folder = folder();
+        let up = Up::start(&folder.path().join("data"), &[]);
+        let browser = Browser::start(&programs, &up.says("web_url")).await;
+        Some(Self { up, browser, _folder: folder })
+    }
+}
+
+#[tokio::test]
+async fn a_person_registers_connects_writes_finds_edits_and_deletes() {
+    let Some(House { up, browser, _folder }) = House::open().await else {
+        return;
+    };
+
+    register(&browser, "beverly").await;
+    connect(&browser).await;
+    for text in [CELLO, TEA, BICYCLE] {
+        write(&browser, text).await;
+    }
+    find_and_edit(&browser).await;
+    make_public(&browser).await;
+    let page = browser.address().await;
+    delete(&browser, TEA).await;
+    sign_out(&browser, &page).await;
+    sign_in_without_a_mouse(&browser, "beverly").await;
+    browser.see(VIOLA).await;
+
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+    for secret in ["Clara", "tea", "tyre", "harbours"] {
+        assert!(!said.contains(secret), "the log tells {secret}: {said}");
+    }
+}
+
+async fn register(browser: &Browser, username: &str) {
+    browser.open("/").await;
+    browser.press("Create an account").await;
+    browser.arrive("/register").await;
+    browser.fill("username", username).await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Create account").await;
+    browser.arrive("/connect").await;
+    assert_eq!(browser.text_of(".who").await, username);
+}
+
+async fn connect(browser: &Browser) {
+    browser.press("Connect").await;
+    browser.arrive("/memories").await;
+    browser.see("You are connected.").await;
+    browser.see("Nothing remembered yet").await;
+}
+
+/// Writes a memory and waits until searches can find it.
+async fn write(browser: &Browser, text: &str) {
+    browser.press("New memory").await;
+    browser.arrive("/memories/new").await;
+    browser.fill("text", text).await;
+    browser.press("Remember this").await;
+    browser.see("Your memory is stored.").await;
+    let begin = Instant::now();
+    while browser.text().await.contains("in a moment") {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it is not embedded");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        browser.open(&browser.address().await).await;
+    }
+}
+
+async fn find_and_edit(browser: &Browser) {
+    browser.fill("top-q", QUESTION).await;
+    browser.keys(ENTER).await;
+    browser.arrive("/search?q=").await;
+    assert_eq!(browser.text_of(".list .excerpt").await, CELLO);
+
+    browser.click(".list .excerpt a").await;
+    browser.press("Edit").await;
+    browser.see("Edit memory").await;
+    browser.fill("text", VIOLA).await;
+    browser.press("Save").await;
+    browser.see("Your changes are saved.").await;
+    assert_eq!(browser.text_of(".memory-text").await, VIOLA);
+}
+
+async fn make_public(browser: &Browser) {
+    assert_eq!(browser.text_of(".badge").await, "Private");
+    browser.press("Make public …").await;
+    browser.press("Make public").await;
+    browser.see("This memory is public now.").await;
+    assert_eq!(browser.text_of(".badge").await, "Public");
+}
+
+async fn delete(browser: &Browser, text: &str) {
+    browser.press("Memories").await;
+    browser.press(text).await;
+    browser.press("Delete …").await;
+    browser.press("Delete for good").await;
+    browser.see("The memory is deleted.").await;
+    let left = browser.text().await;
+    assert!(!left.contains(text) && left.contains(BICYCLE), "{left}");
+}
+
+/// Signs out; neither the way back nor the address shows anything any more.
+async fn sign_out(browser: &Browser, page: &str) {
+    browser.press("Sign out").await;
+    browser.see("You are signed out.").await;
+    browser.go_back().await;
+    browser.arrive("/login").await;
+    browser.open(page).await;
+    browser.arrive("/login?next=").await;
+    let seen = browser.text().await;
+    assert!(!seen.contains("Clara"), "{seen}");
+}
+
+async fn sign_in_without_a_mouse(browser: &Browser, username: &str) {
+    let mut steps = 0;
+    while browser.focus().await != "username" {
+        browser.keys(TAB).await;
+        steps += 1;
+        assert!(steps < 10, "the form is out of reach");
+    }
+    browser.keys(&format!("{username}{TAB}{PASSWORD}{ENTER}")).await;
+    browser.arrive("/memories/").await;
+}
+
+#[tokio::test]
+async fn every_page_fits_a_desk_and_a_phone_and_runs_no_foreign_script() {
+    let Some(House { up, browser, _folder }) = House::open().await else {
+        return;
+    };
+
+    look_from_outside(&browser).await;
+    register(&browser, "katherine").await;
+    look_around(&browser).await;
+    look_at_a_memory(&browser).await;
+    look_at_searches(&browser).await;
+    let complaints = browser.complaints().await;
+    browser.slip_in_a_script("document.title = 'stolen'").await;
+
+    browser.hear("Content Security Policy").await;
+    assert!(!browser.title().await.contains("stolen"));
+    // That a page does not exist or a form is not accepted was asked for.
+    let expected = |line: &&String| line.contains("the server responded with a status of 4");
+    assert_eq!(complaints.iter().find(|line| !expected(line)), None);
+    up.stop(Signal::TERM);
+}
+
+async fn look_from_outside(browser: &Browser) {
+    for (name, path) in [("home", "/"), ("register", "/register"), ("login", "/login"), ("not-found", "/nowhere")] {
+        browser.open(path).await;
+        browser.look(name).await;
+    }
+    browser.open("/login").await;
+    browser.fill("username", "nobody").await;
+    browser.fill("password", "guessed").await;
+    browser.click("main button").await;
+    browser.see("The username or the password is wrong.").await;
+    browser.look("login-again").await;
+}
+
+async fn look_around(browser: &Browser) {
+    browser.look("connect").await;
+    browser.open("/connections").await;
+    browser.look("connections-none").await;
+    browser.open("/connect").await;
+    connect(browser).await;
+    browser.look("memories-empty").await;
+    browser.open("/connections").await;
+    browser.look("connections").await;
+    browser.press("Disconnect …").await;
+    browser.look("connections-end").await;
+    browser.open("/nowhere").await;
+    browser.look("not-found-inside").await;
+}
+
+async fn look_at_a_memory(browser: &Browser) {
+    browser.open("/memories/new").await;
+    browser.look("new").await;
+    browser.fill("text", "A text").await;
+    browser.fill("tags", &"much too long ".repeat(9)).await;
+    browser.press("Remember this").await;
+    browser.see("Please have a look").await;
+    browser.look("new-again").await;
+    for text in [CELLO, TEA, BICYCLE, HOSTILE] {
+        write(browser, text).await;
+    }
+    browser.look("memory").await;
+    assert!(!browser.title().await.contains("stolen"));
+    browser.press("Make public …").await;
+    browser.look("memory-public").await;
+    browser.press("Make public …").await;
+    browser.press("Delete …").await;
+    browser.look("memory-delete").await;
+    browser.press("Edit").await;
+    browser.see("Edit memory").await;
+    browser.look("edit").await;
+    browser.open("/memories").await;
+    browser.look("memories").await;
+}
+
+/// Long words, markup of all kinds and what an attacker would try.
+const HOSTILE: &str = "# Notes\n\nA **bold** word, [a link](https://example.org/), and\n\n- one\n- two\n\n\
+                       <script>document.title = 'stolen'</script><img src=x onerror=\"document.title = 'stolen'\">\n\n\
+                       [press](javascript:alert(1)) Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft\n\n\
+                       | a table | with | many | columns | that | is | wider | than | a | phone |\n\
+                       |---|---|---|---|---|---|---|---|---|---|\n\
+                       | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 |\n\n> quoted\n\n`code`";
+
+async fn look_at_searches(browser: &Browser) {
+    browser.open("/search").await;
+    browser.look("search-empty").await;
+    browser.fill("q", QUESTION).await;
+    browser.keys(ENTER).await;
+    browser.see("Match").await;
+    browser.look("search").await;
+    browser.open("/memories?tag=nothing").await;
+    browser.look("memories-filtered").await;
+}
+
+#[tokio::test]
+async fn an_application_finds_over_http_what_it_wrote_over_http() {
+    let folder = folder();
+    let up = Up::start(&folder.path().join("data"), &[]);
+    let application = Application::register(&up).await;
+
+    for text in [TEA, CELLO, BICYCLE] {
+        application.tool("submit_memory", json!({ "text": text, "tags": ["house"] })).await;
+    }
+    let found = application.search(QUESTION, 3).await;
+
+    assert_eq!(found["memories"][0]["text"], CELLO, "{found}");
+    assert_eq!(found["memories"][0]["tags"], json!(["house"]), "{found}");
+    let password = first_password(&up).await;
+    let (_, said) = up.stop(Signal::TERM);
+    assert_eq!(said.matches(&password).count(), 1, "it is shown once");
+    assert!(!said.contains("Clara") && !said.contains(&application.token));
+}
+
+/// The administrator's password, as `picard up` tells it on the first start, a moment after its line.
+async fn first_password(up: &Up) -> String {
+    let begin = Instant::now();
+    loop {
+        let said = up.said();
+        if let Some((_, rest)) = said.split_once("admin, password ") {
+            return rest.split_whitespace().next().expect("it").to_owned();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "no password: {said}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An application that is registered and acts for a person.
+struct Application {
+    http: Client,
+    server: String,
+    token: String,
+}
+
+impl Application {
+    async fn register(up: &Up) -> Self {
+        let (http, server) = (http(), up.says("server_url"));
+        let wanted = json!({
+            "client_name": "My script",
+            "redirect_uris": ["http://127.0.0.1/cb"],
+            "scopes": ["memories:read", "memories:write"],
+        });
+        let request = http
+            .post(format!("{server}/api/admin/clients/register"))
+            .basic_auth(up.says("admin_username"), Some(first_password(up).await));
+        let client = answer(request.json(&wanted)).await;
+        let wanted = json!({
+            "client_id": client["client_id"],
+            "client_secret": client["client_secret"],
+            "username": "grace",
+            "create_if_not_exists": true,
+        });
+        let request = http.post(format!("{server}/api/user-tokens/user-token"));
+        let tokens = answer(request.json(&wanted)).await;
+        let token = tokens["access_token"].as_str().expect("a token").to_owned();
+        Self { http, server, token }
+    }
+
+    async fn tool(&self, tool: &str, data: Value) -> Value {
+        let request = self.http.post(format!("{}/api/tools", self.server)).bearer_auth(&self.token);
+        answer(request.json(&json!({ "tool": tool, "data": data }))).await["data"].take()
+    }
+
+    /// Searches until so many memories are found: their embeddings may come a moment later.
+    async fn search(&self, query: &str, count: usize) -> Value {
+        let begin = Instant::now();
+        loop {
+            let found = self.tool("query_memory", json!({ "query": query })).await;
+            if found["memories"].as_array().is_some_and(|all| all.len() == count) {
+                return found;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "{found}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Value {
+    let answer = request.send().await.expect("an answer");
+    let status = answer.status();
+    let body = answer.json().await.expect("JSON");
+    assert!(status.is_success(), "{status}: {body}");
+    body
+}

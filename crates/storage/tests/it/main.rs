@@ -1,0 +1,7 @@
+//! The statements on a real PostgreSQL: what must hold when several processes use one database.
+
+mod embedding_jobs;
+mod grants;
+mod kit;
+mod memories;
+mod schema;
