@@ -157,11 +157,11 @@ impl EmbeddingWorker {
     async fn give_back(&self, pending: &[PendingText], error: &EmbedError) -> Result<(), Error> {
         let store = &self.app.0.store;
         let reason = error.to_string();
-        if let ([text], EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_)) = (pending, error) {
-            if matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS {
-                tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
-                return store.fail_embedding(text.memory_id, text.text_version, &reason).await;
-            }
+        if let ([text], EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_)) = (pending, error)
+            && (matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS)
+        {
+            tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
+            return store.fail_embedding(text.memory_id, text.text_version, &reason).await;
         }
         if !self.app.0.embedding.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Embeddings cannot be made at the moment; memories are stored and wait.");

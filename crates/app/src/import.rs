@@ -44,10 +44,10 @@ impl App {
     /// As [`App::submit_memory`].
     pub async fn import_memory(&self, caller: &Caller, row: ImportMemory) -> Result<Imported, Error> {
         caller.require(Scope::Write)?;
-        if let Some(id) = row.id.as_deref().and_then(|id| id.parse::<MemoryId>().ok()) {
-            if self.0.store.memory_owner(Reach::Own(caller.user_id), id).await?.is_some() {
-                return Ok(Imported::Skipped(id));
-            }
+        if let Some(id) = row.id.as_deref().and_then(|id| id.parse::<MemoryId>().ok())
+            && self.0.store.memory_owner(Reach::Own(caller.user_id), id).await?.is_some()
+        {
+            return Ok(Imported::Skipped(id));
         }
         let now = self.0.clock.now();
         let new = NewMemory {

@@ -80,11 +80,10 @@ async fn a_change_that_races_with_an_embedding_never_mixes_versions(pool: PgPool
     for round in 0..40 {
         let id = memory(&store, ada, "first").await;
         let change = MemoryChange { text: Some(text("second")), ..MemoryChange::default() };
+        let vectors = [vector(1.0)];
 
-        let (changed, finished) = futures_util::join!(
-            store.update_memory(ada, id, &change, 0.0),
-            store.finish_embedding(id, 1, "model", &[vector(1.0)])
-        );
+        let (changed, finished) =
+            futures_util::join!(store.update_memory(ada, id, &change, 0.0), store.finish_embedding(id, 1, "model", &vectors));
         changed.expect("a version");
         finished.expect("an answer");
 
@@ -104,9 +103,10 @@ async fn a_deletion_that_races_with_an_embedding_leaves_no_orphan(pool: PgPool) 
     let ada = account(&store, "ada").await;
     for round in 0..100 {
         let id = memory(&store, ada, "to be forgotten").await;
+        let vectors = [vector(1.0)];
 
         let (deleted, finished) =
-            futures_util::join!(store.delete_memory(ada, id), store.finish_embedding(id, 1, "model", &[vector(1.0)]));
+            futures_util::join!(store.delete_memory(ada, id), store.finish_embedding(id, 1, "model", &vectors));
 
         assert!(deleted.expect("an answer"), "FLT-22 round {round}");
         finished.expect("an answer");
