@@ -129,9 +129,11 @@ async fn create(config: &Config, options: AdminOptions) -> Result<(), String> {
     let username = options.username.clone();
     let new = NewAdministrator { username: options.username, email: options.email, password };
     match create_admin(config, new).await {
-        Ok(AdministratorOutcome::Created) => println!("The administrator {username} was created."),
+        Ok(AdministratorOutcome::Created) => {
+            println!("The administrator {username} was created.");
+        }
         Ok(AdministratorOutcome::AlreadyThere) => {
-            println!("The administrator {username} is there already; nothing was changed.")
+            println!("The administrator {username} is there already; nothing was changed.");
         }
         Err(StartError::Database { message }) => return Err(message),
         Err(error) => return Err(error.to_string()),
