@@ -57,7 +57,12 @@ pub(crate) fn stderr(output: &Output) -> String {
 /// The one HTTP client of these tests.
 #[expect(clippy::disallowed_methods, reason = "the one HTTP client of these tests")]
 pub(crate) fn http() -> reqwest::Client {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        // A kept connection may be closed by the other side just as it is used again.
+        .pool_max_idle_per_host(0)
+        .timeout(Duration::from_secs(60))
+        .build();
     client.expect("a client")
 }
 

@@ -74,7 +74,7 @@ async fn a_changed_text_is_found_by_its_new_meaning_alone(pool: PgPool) {
 
     let score = async |query: &str| {
         let found = server.call(&ada, "query_memory", json!({ "query": query })).await;
-        assert_eq!(ids(&found), [id.clone()]);
+        assert_eq!(ids(&found), std::slice::from_ref(&id));
         found["memories"][0]["score"].as_f64().expect("a score")
     };
     assert!(score("copper saucepan").await > 0.99, "FLT-20: the vector is the new text's");

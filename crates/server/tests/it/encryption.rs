@@ -112,7 +112,7 @@ async fn swapped_rows_are_not_served(pool: PgPool) {
         ("retrieve_memories", json!({})),
         ("query_memory", json!({ "query": "walrus", "scope": "all" })),
     ] {
-        assert_eq!(ids(&server.call(&ada, tool, data).await), [whole.clone()], "ENC-04: {tool} has the others");
+        assert_eq!(ids(&server.call(&ada, tool, data).await), std::slice::from_ref(&whole), "ENC-04: {tool} has the others");
     }
 }
 

@@ -118,8 +118,9 @@ async fn race(pool: &PgPool, leeway: &str) -> (TestServer, Vec<Person>) {
     let mut winners = Vec::new();
     for round in 0..20 {
         let ada = server.sign_in("ada").await;
-        let refresh =
-            |number: usize| server.refresh_at(if number % 2 == 0 { &server.url } else { &replica.url }, &ada.refresh_token);
+        let refresh = |number: usize| {
+            server.refresh_at(if number.is_multiple_of(2) { &server.url } else { &replica.url }, &ada.refresh_token)
+        };
         let answers = join_all((0..50).map(refresh)).await;
 
         let (won, lost): (Vec<Response>, Vec<Response>) =

@@ -187,7 +187,7 @@ async fn fifty_first_requests_make_one_account(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
 
     let ask = |number: usize| {
-        let username = if number % 2 == 0 { "ada" } else { "ADA" };
+        let username = if number.is_multiple_of(2) { "ada" } else { "ADA" };
         server.user_token(json!({ "username": username, "email": "ada@example.org", "create_if_not_exists": true }))
     };
     let answers = join_all(join_all((0..50).map(ask)).await.into_iter().map(outcome)).await;

@@ -25,7 +25,26 @@ pub struct TestServer {
     pub client_id: String,
     pub client_secret: String,
     key: String,
-    running: RunningServer,
+    running: Option<RunningServer>,
+}
+
+/// A test that ends stops its servers, so that their connections do not hold up the removal of its database.
+fn stop_soon(running: Option<RunningServer>) {
+    if let (Some(running), Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {
+        runtime.spawn(running.stop());
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        stop_soon(self.running.take());
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        stop_soon(self.running.take());
+    }
 }
 
 /// Somebody who has connected.
@@ -69,7 +88,7 @@ impl TestServer {
             client_id: String::new(),
             client_secret: String::new(),
             key,
-            running,
+            running: Some(running),
         };
         let (id, secret) = server.register_client("Test application", true).await;
         (server.client_id, server.client_secret) = (id, secret);
@@ -80,16 +99,16 @@ impl TestServer {
     pub async fn replica(&self) -> Replica {
         let config = config(&self.database_url, &self.key, &self.provider, &["--public-url", &self.url]);
         let running = picard_server::start(config).await.expect("a second server");
-        Replica { url: format!("http://{}", running.address()), running }
+        Replica { url: format!("http://{}", running.address()), running: Some(running) }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.running.address()
+        self.running.as_ref().expect("it runs").address()
     }
 
     /// Stops it the way a deployment does.
-    pub async fn stop(self) {
-        self.running.stop().await.expect("a clean stop");
+    pub async fn stop(mut self) {
+        self.running.take().expect("it runs").stop().await.expect("a clean stop");
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -229,12 +248,12 @@ impl TestServer {
 /// Another server process on the same database.
 pub struct Replica {
     pub url: String,
-    running: RunningServer,
+    running: Option<RunningServer>,
 }
 
 impl Replica {
-    pub async fn stop(self) {
-        self.running.stop().await.expect("a clean stop");
+    pub async fn stop(mut self) {
+        self.running.take().expect("it runs").stop().await.expect("a clean stop");
     }
 }
 
