@@ -1,5 +1,6 @@
 //! The command line of `picard-web`.
 
+use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};
@@ -52,18 +53,20 @@ struct Administrator {
 }
 
 /// Runs a command line, the program's name first; errors go to standard error.
-pub async fn run(arguments: Vec<OsString>) -> ExitCode {
-    match execute(&arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if let Some(usage) = error.downcast_ref::<clap::Error>() {
-                let _ = usage.print();
-                return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
+    Box::pin(async move {
+        match execute(&arguments).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                    let _ = usage.print();
+                    return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+                }
+                eprintln!("picard-web: {error:#}");
+                ExitCode::FAILURE
             }
-            eprintln!("picard-web: {error:#}");
-            ExitCode::FAILURE
         }
-    }
+    })
 }
 
 async fn execute(arguments: &[OsString]) -> anyhow::Result<()> {

@@ -48,7 +48,7 @@ pub struct Config {
     #[arg(long, env = "LOG_FORMAT", global = true, value_enum, default_value = "json")]
     pub log_format: LogFormat,
 
-    /// What is logged, in the syntax of tracing-subscriber's EnvFilter
+    /// What is logged, by level and target: `info,sqlx=warn`
     #[arg(
         long,
         env = "RUST_LOG",

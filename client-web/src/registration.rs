@@ -1,5 +1,6 @@
 //! Registers this application as a client of the Picard server.
 
+use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 
 use picard_crypto::SecretString;
@@ -63,24 +64,30 @@ pub enum RegisterError {
 
 /// Registers the application as a confidential client that may read and write memories, and keeps the
 /// credentials in the env file. Doing it again with the same file changes nothing.
-pub async fn register_client(request: RegisterClient) -> Result<Registration, RegisterError> {
-    if let Some(client_id) = already_registered(request.env_file.as_ref())? {
-        return Ok(Registration::AlreadyThere { client_id });
-    }
-    let server_url = request.server_url.trim_end_matches('/');
-    let server = ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
-    let callback = format!("{}/oauth/callback", request.web_public_url.trim_end_matches('/'));
-    let credentials =
-        server.register(&request.admin_username, &request.admin_password, &callback).await.map_err(|failure| match failure {
-            RegistrationFailure::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
-            RegistrationFailure::Refused => RegisterError::Refused,
-            RegistrationFailure::Rejected(reason) => RegisterError::Rejected(reason),
-        })?;
-    if let Some(path) = request.env_file {
-        let variables = [("CLIENT_ID", credentials.id()), ("CLIENT_SECRET", credentials.secret())];
-        env_file::update(&path, &variables).map_err(|source| RegisterError::EnvFile { path, source })?;
-    }
-    Ok(Registration::Created { client_id: credentials.id().to_owned(), client_secret: SecretString::from(credentials.secret()) })
+pub fn register_client(request: RegisterClient) -> BoxFuture<'static, Result<Registration, RegisterError>> {
+    Box::pin(async move {
+        if let Some(client_id) = already_registered(request.env_file.as_ref())? {
+            return Ok(Registration::AlreadyThere { client_id });
+        }
+        let server_url = request.server_url.trim_end_matches('/');
+        let server = ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
+        let callback = format!("{}/oauth/callback", request.web_public_url.trim_end_matches('/'));
+        let credentials = server.register(&request.admin_username, &request.admin_password, &callback).await.map_err(
+            |failure| match failure {
+                RegistrationFailure::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
+                RegistrationFailure::Refused => RegisterError::Refused,
+                RegistrationFailure::Rejected(reason) => RegisterError::Rejected(reason),
+            },
+        )?;
+        if let Some(path) = request.env_file {
+            let variables = [("CLIENT_ID", credentials.id()), ("CLIENT_SECRET", credentials.secret())];
+            env_file::update(&path, &variables).map_err(|source| RegisterError::EnvFile { path, source })?;
+        }
+        Ok(Registration::Created {
+            client_id: credentials.id().to_owned(),
+            client_secret: SecretString::from(credentials.secret()),
+        })
+    })
 }
 
 fn already_registered(env_file: Option<&PathBuf>) -> Result<Option<String>, RegisterError> {

@@ -1,5 +1,6 @@
 //! A running web application: what `start` puts together and `stop` takes apart.
 
+use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,31 +65,35 @@ pub struct RunningWeb {
 }
 
 /// Brings a database to the current version, under a lock, so that replicas may start together.
-pub async fn migrate(database_url: &str) -> Result<(), StartError> {
-    let pool = connect(&SecretString::from(database_url)).await?;
-    let migrated = db::MIGRATOR.run(&pool).await;
-    pool.close().await;
-    Ok(migrated?)
+pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError>> {
+    Box::pin(async move {
+        let pool = connect(&SecretString::from(database_url)).await?;
+        let migrated = db::MIGRATOR.run(&pool).await;
+        pool.close().await;
+        Ok(migrated?)
+    })
 }
 
 /// Migrates the database, listens and serves. Returns as soon as requests are accepted.
-pub async fn start(config: Config) -> Result<RunningWeb, StartError> {
-    let settings = config.settings()?;
-    let pool = connect(&settings.database_url).await?;
-    db::MIGRATOR.run(&pool).await?;
-    let listen = |source| StartError::Listen { address: settings.address.clone(), source };
-    let listener = TcpListener::bind(&settings.address).await.map_err(listen)?;
-    let address = listener.local_addr().map_err(listen)?;
-    let public_url = settings.public_url.clone().unwrap_or_else(|| local_url(address));
-    if settings.client.is_none() {
-        tracing::warn!("CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run");
-    }
-    let state = state_of(settings, pool.clone(), public_url.starts_with("https://"))?;
-    let stop = CancellationToken::new();
-    let tasks = state.tasks.clone();
-    tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
-    let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
-    Ok(RunningWeb { address, public_url, stop: stop.drop_guard(), serving, tasks, pool })
+pub fn start(config: Config) -> BoxFuture<'static, Result<RunningWeb, StartError>> {
+    Box::pin(async move {
+        let settings = config.settings()?;
+        let pool = connect(&settings.database_url).await?;
+        db::MIGRATOR.run(&pool).await?;
+        let listen = |source| StartError::Listen { address: settings.address.clone(), source };
+        let listener = TcpListener::bind(&settings.address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let public_url = settings.public_url.clone().unwrap_or_else(|| local_url(address));
+        if settings.client.is_none() {
+            tracing::warn!("CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run");
+        }
+        let state = state_of(settings, pool.clone(), public_url.starts_with("https://"))?;
+        let stop = CancellationToken::new();
+        let tasks = state.tasks.clone();
+        tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
+        let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
+        Ok(RunningWeb { address, public_url, stop: stop.drop_guard(), serving, tasks, pool })
+    })
 }
 
 async fn connect(database_url: &SecretString) -> Result<PgPool, StartError> {
@@ -140,25 +145,29 @@ impl RunningWeb {
     }
 
     /// Resolves when the application ends by itself, which is a failure.
-    pub async fn wait(&mut self) {
-        // A panic of the listener is an end as well.
-        let _ = (&mut self.serving).await;
+    pub fn wait<'a>(&'a mut self) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            // A panic of the listener is an end as well.
+            let _ = (&mut self.serving).await;
+        })
     }
 
     /// Accepts no more requests, finishes those under way and closes the database.
-    pub async fn stop(mut self) -> Result<(), StartError> {
-        self.stop.disarm().cancel();
-        self.tasks.close();
-        let serving = &mut self.serving;
-        let finished = tokio::time::timeout(GRACE, async {
-            if !serving.is_finished() {
-                let _ = serving.await;
-            }
-            self.tasks.wait().await;
+    pub fn stop(mut self) -> BoxFuture<'static, Result<(), StartError>> {
+        Box::pin(async move {
+            self.stop.disarm().cancel();
+            self.tasks.close();
+            let serving = &mut self.serving;
+            let finished = tokio::time::timeout(GRACE, async {
+                if !serving.is_finished() {
+                    let _ = serving.await;
+                }
+                self.tasks.wait().await;
+            })
+            .await;
+            self.serving.abort();
+            self.pool.close().await;
+            finished.map_err(|_| StartError::StoppedEarly)
         })
-        .await;
-        self.serving.abort();
-        self.pool.close().await;
-        finished.map_err(|_| StartError::StoppedEarly)
     }
 }

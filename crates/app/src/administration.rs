@@ -1,5 +1,6 @@
 //! What administrators do, and how they prove that they are administrators.
 
+use futures_util::future::BoxFuture;
 use picard_auth::client::check_registration;
 use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token, random_token};
 use picard_domain::account::folded;
@@ -53,32 +54,36 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unauthorized`], [`Error::RateLimited`], [`Error::Unavailable`] when too many passwords are being hashed.
-    pub async fn authenticate_administrator(
-        &self,
-        name: &str,
+    pub fn authenticate_administrator<'a>(
+        &'a self,
+        name: &'a str,
         password: SecretString,
-        address: &str,
-    ) -> Result<Administrator, Error> {
-        let key = folded(name);
-        let subject = hash_token(&format!("sign-in {key} {address}"));
-        if let Some(retry_after) = self.0.store.sign_in_wait(&subject, MOST_FAILURES).await? {
-            return Err(Error::RateLimited { retry_after });
-        }
-        let account = match self.0.store.account_by_username(&key).await? {
-            Some(account) => Some(account),
-            None => self.0.store.account_by_email(&key).await?,
-        };
-        let is_match = self.password_fits(account.as_ref(), password).await?;
-        match account {
-            Some(account) if is_match && account.is_active && account.is_superuser => Ok(Administrator { user_id: account.id }),
-            // The right password of somebody who is no administrator is no failed try.
-            Some(account) if is_match && account.is_active => Err(Error::Forbidden),
-            _ => {
-                self.0.store.count_sign_in_failure(&subject).await?;
-                tracing::warn!(event = "sign_in_failed", "A sign-in as administrator failed.");
-                Err(Error::Unauthorized)
+        address: &'a str,
+    ) -> BoxFuture<'a, Result<Administrator, Error>> {
+        Box::pin(async move {
+            let key = folded(name);
+            let subject = hash_token(&format!("sign-in {key} {address}"));
+            if let Some(retry_after) = self.0.store.sign_in_wait(&subject, MOST_FAILURES).await? {
+                return Err(Error::RateLimited { retry_after });
             }
-        }
+            let account = match self.0.store.account_by_username(&key).await? {
+                Some(account) => Some(account),
+                None => self.0.store.account_by_email(&key).await?,
+            };
+            let is_match = self.password_fits(account.as_ref(), password).await?;
+            match account {
+                Some(account) if is_match && account.is_active && account.is_superuser => {
+                    Ok(Administrator { user_id: account.id })
+                }
+                // The right password of somebody who is no administrator is no failed try.
+                Some(account) if is_match && account.is_active => Err(Error::Forbidden),
+                _ => {
+                    self.0.store.count_sign_in_failure(&subject).await?;
+                    tracing::warn!(event = "sign_in_failed", "A sign-in as administrator failed.");
+                    Err(Error::Unauthorized)
+                }
+            }
+        })
     }
 
     /// Lets a superuser in who acts through a token with `memories:admin`. The flag is the one of this moment (SCO-04).
@@ -105,32 +110,35 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every member that is wrong.
-    pub async fn register_client(
-        &self,
+    pub fn register_client<'a>(
+        &'a self,
         administrator: Administrator,
         command: RegisterClient,
-    ) -> Result<RegisteredClient, Error> {
-        let checked = check_registration(&command.client_name, command.redirect_uris, &command.scopes, command.is_confidential)
-            .map_err(Error::Invalid)?;
-        let secret = checked.is_confidential.then(random_token);
-        let client = Client {
-            id: ClientId::generate(),
-            name: checked.name,
-            redirect_uris: checked.redirect_uris,
-            scopes: checked.scopes,
-            secret_hash: secret.as_ref().map(|secret| hash_token(secret.expose_secret())),
-        };
-        self.0.store.create_client(&client).await?;
-        tracing::info!(
-            event = "client_registered", user.id = %administrator.user_id, client.id = %client.id,
-            "An administrator registered a client."
-        );
-        Ok(RegisteredClient {
-            client_id: client.id,
-            client_secret: secret,
-            client_name: client.name,
-            redirect_uris: client.redirect_uris,
-            scopes: client.scopes,
+    ) -> BoxFuture<'a, Result<RegisteredClient, Error>> {
+        Box::pin(async move {
+            let checked =
+                check_registration(&command.client_name, command.redirect_uris, &command.scopes, command.is_confidential)
+                    .map_err(Error::Invalid)?;
+            let secret = checked.is_confidential.then(random_token);
+            let client = Client {
+                id: ClientId::generate(),
+                name: checked.name,
+                redirect_uris: checked.redirect_uris,
+                scopes: checked.scopes,
+                secret_hash: secret.as_ref().map(|secret| hash_token(secret.expose_secret())),
+            };
+            self.0.store.create_client(&client).await?;
+            tracing::info!(
+                event = "client_registered", user.id = %administrator.user_id, client.id = %client.id,
+                "An administrator registered a client."
+            );
+            Ok(RegisteredClient {
+                client_id: client.id,
+                client_secret: secret,
+                client_name: client.name,
+                redirect_uris: client.redirect_uris,
+                scopes: client.scopes,
+            })
         })
     }
 }

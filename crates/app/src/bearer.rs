@@ -1,5 +1,6 @@
 //! Who sends a bearer token.
 
+use futures_util::future::BoxFuture;
 use picard_auth::access_token;
 use picard_domain::{Caller, Error};
 
@@ -10,21 +11,24 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
-    pub async fn authenticate_bearer(&self, token: &str) -> Result<Caller, Error> {
-        let now = self.0.clock.now().unix_seconds();
-        let claims = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
-        let state = self
-            .0
-            .store
-            .bearer_state(claims.grant_id, claims.user_id, claims.client_id, claims.token_id)
-            .await?
-            .ok_or(Error::Unauthorized)?;
-        Ok(Caller {
-            user_id: claims.user_id,
-            client_id: claims.client_id,
-            grant_id: claims.grant_id,
-            scopes: claims.scopes,
-            is_superuser: state.is_superuser,
+    pub fn authenticate_bearer<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Error>> {
+        Box::pin(async move {
+            let now = self.0.clock.now().unix_seconds();
+            let claims =
+                access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
+            let state = self
+                .0
+                .store
+                .bearer_state(claims.grant_id, claims.user_id, claims.client_id, claims.token_id)
+                .await?
+                .ok_or(Error::Unauthorized)?;
+            Ok(Caller {
+                user_id: claims.user_id,
+                client_id: claims.client_id,
+                grant_id: claims.grant_id,
+                scopes: claims.scopes,
+                is_superuser: state.is_superuser,
+            })
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Embeddings: made at once where the provider answers in time, otherwise by the worker. Nothing is lost because a
 //! provider is away: the text and its job were stored before anybody was asked.
 
+use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -71,8 +72,8 @@ impl App {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn embedding_backlog(&self) -> Result<i64, Error> {
-        self.0.store.embedding_backlog().await
+    pub fn embedding_backlog<'a>(&'a self) -> BoxFuture<'a, Result<i64, Error>> {
+        Box::pin(async move { self.0.store.embedding_backlog().await })
     }
 }
 
@@ -89,43 +90,47 @@ impl EmbeddingWorker {
     }
 
     /// Works until the token is cancelled; a batch that has begun is finished.
-    pub async fn run(self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let is_idle = match self.work_once().await {
-                Ok(count) => count == 0,
-                Err(error) => {
-                    tracing::warn!(cause = %error, "The embedding worker waits for the database.");
-                    true
-                }
-            };
-            if is_idle {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = self.app.0.embedding.wake.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
+    pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            while !stop.is_cancelled() {
+                let is_idle = match self.work_once().await {
+                    Ok(count) => count == 0,
+                    Err(error) => {
+                        tracing::warn!(cause = %error, "The embedding worker waits for the database.");
+                        true
+                    }
+                };
+                if is_idle {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = self.app.0.embedding.wake.notified() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Takes one batch and works on it; answers how many texts it had.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn work_once(&self) -> Result<usize, Error> {
-        let pending = self.app.0.store.claim_embedding_jobs(BATCH, LEASE).await?;
-        match self.embed(&pending).await {
-            Ok(()) => {}
-            // One bad text must not hold up the others: each is tried alone.
-            Err(Failure::Provider(EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_))) if pending.len() > 1 => {
-                for text in &pending {
-                    self.embed_alone(text).await?;
+    pub fn work_once<'a>(&'a self) -> BoxFuture<'a, Result<usize, Error>> {
+        Box::pin(async move {
+            let pending = self.app.0.store.claim_embedding_jobs(BATCH, LEASE).await?;
+            match self.embed(&pending).await {
+                Ok(()) => {}
+                // One bad text must not hold up the others: each is tried alone.
+                Err(Failure::Provider(EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_))) if pending.len() > 1 => {
+                    for text in &pending {
+                        self.embed_alone(text).await?;
+                    }
                 }
+                Err(Failure::Provider(error)) => self.give_back(&pending, &error).await?,
+                Err(Failure::Storage(error)) => return Err(error),
             }
-            Err(Failure::Provider(error)) => self.give_back(&pending, &error).await?,
-            Err(Failure::Storage(error)) => return Err(error),
-        }
-        Ok(pending.len())
+            Ok(pending.len())
+        })
     }
 
     async fn embed_alone(&self, text: &PendingText) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! How things are.
 
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 use crate::App;
@@ -17,14 +18,20 @@ pub struct Health {
 
 impl App {
     /// Asks the database, for a second at most, and tells what the last embeddings were like.
-    pub async fn health(&self) -> Health {
-        let answer = tokio::time::timeout(Duration::from_secs(1), self.embedding_backlog()).await;
-        let embedding_backlog = answer.ok().and_then(Result::ok);
-        Health { is_database_up: embedding_backlog.is_some(), is_embedding_up: !self.0.embedding.is_failing(), embedding_backlog }
+    pub fn health<'a>(&'a self) -> BoxFuture<'a, Health> {
+        Box::pin(async move {
+            let answer = tokio::time::timeout(Duration::from_secs(1), self.embedding_backlog()).await;
+            let embedding_backlog = answer.ok().and_then(Result::ok);
+            Health {
+                is_database_up: embedding_backlog.is_some(),
+                is_embedding_up: !self.0.embedding.is_failing(),
+                embedding_backlog,
+            }
+        })
     }
 
     /// Whether the database answers within a second.
-    pub async fn is_ready(&self) -> bool {
-        matches!(tokio::time::timeout(Duration::from_secs(1), self.0.store.ping()).await, Ok(Ok(())))
+    pub fn is_ready<'a>(&'a self) -> BoxFuture<'a, bool> {
+        Box::pin(async move { matches!(tokio::time::timeout(Duration::from_secs(1), self.0.store.ping()).await, Ok(Ok(()))) })
     }
 }

@@ -1,5 +1,6 @@
 //! Taking memories in from a file.
 
+use futures_util::future::BoxFuture;
 use picard_domain::memory::{Category, Tags};
 use picard_domain::{Caller, Error, MemoryId, MemoryText, Permission, Reach, Scope, Timestamp};
 use picard_storage::memories::NewMemory;
@@ -42,27 +43,29 @@ impl App {
     ///
     /// # Errors
     /// As [`App::submit_memory`].
-    pub async fn import_memory(&self, caller: &Caller, row: ImportMemory) -> Result<Imported, Error> {
-        caller.require(Scope::Write)?;
-        if let Some(id) = row.id.as_deref().and_then(|id| id.parse::<MemoryId>().ok())
-            && self.0.store.memory_owner(Reach::Own(caller.user_id), id).await?.is_some()
-        {
-            return Ok(Imported::Skipped(id));
-        }
-        let now = self.0.clock.now();
-        let new = NewMemory {
-            id: MemoryId::generate(),
-            user_id: caller.user_id,
-            text: row.text,
-            permission: row.permission,
-            tags: row.tags,
-            category: row.category,
-            expiration_date: row.expiration_date,
-            created_at: row.created_at.unwrap_or(now),
-            updated_at: now,
-        };
-        let memory = self.0.store.create_memory(&new, 0.0).await?;
-        self.wake_embedding_worker();
-        Ok(Imported::Stored(memory.id))
+    pub fn import_memory<'a>(&'a self, caller: &'a Caller, row: ImportMemory) -> BoxFuture<'a, Result<Imported, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            if let Some(id) = row.id.as_deref().and_then(|id| id.parse::<MemoryId>().ok())
+                && self.0.store.memory_owner(Reach::Own(caller.user_id), id).await?.is_some()
+            {
+                return Ok(Imported::Skipped(id));
+            }
+            let now = self.0.clock.now();
+            let new = NewMemory {
+                id: MemoryId::generate(),
+                user_id: caller.user_id,
+                text: row.text,
+                permission: row.permission,
+                tags: row.tags,
+                category: row.category,
+                expiration_date: row.expiration_date,
+                created_at: row.created_at.unwrap_or(now),
+                updated_at: now,
+            };
+            let memory = self.0.store.create_memory(&new, 0.0).await?;
+            self.wake_embedding_worker();
+            Ok(Imported::Stored(memory.id))
+        })
     }
 }

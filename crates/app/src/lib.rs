@@ -20,6 +20,7 @@ mod search;
 mod tokens;
 mod tools;
 
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,25 +73,27 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is away, [`Error::Internal`] when the stored keys do not open.
-    pub async fn start(
+    pub fn start<'a>(
         store: Store,
-        key_ring: &KeyRing,
+        key_ring: &'a KeyRing,
         embedder: Arc<dyn Embedder>,
         clock: Clock,
         settings: Settings,
-    ) -> Result<Self, Error> {
-        let signing_keys = load_signing_keys(&store).await?;
-        Ok(Self(Arc::new(Parts {
-            store,
-            embedder,
-            embedding: embedding::State::default(),
-            clock,
-            issuer: Issuer { url: settings.public_url.clone() },
-            signing_keys,
-            passwords: PasswordHasher::new(settings.parallel_hashes),
-            cursors: cursor::Cursors::new(key_ring),
-            settings,
-        })))
+    ) -> BoxFuture<'a, Result<Self, Error>> {
+        Box::pin(async move {
+            let signing_keys = load_signing_keys(&store).await?;
+            Ok(Self(Arc::new(Parts {
+                store,
+                embedder,
+                embedding: embedding::State::default(),
+                clock,
+                issuer: Issuer { url: settings.public_url.clone() },
+                signing_keys,
+                passwords: PasswordHasher::new(settings.parallel_hashes),
+                cursors: cursor::Cursors::new(key_ring),
+                settings,
+            })))
+        })
     }
 
     /// The server's public URL: the issuer of tokens.
@@ -109,13 +112,15 @@ impl App {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn purge_ended(&self) -> Result<(), Error> {
-        self.0.store.purge_ended().await
+    pub fn purge_ended<'a>(&'a self) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.0.store.purge_ended().await })
     }
 
     /// Waits for every statement and closes the database's connections.
-    pub async fn close(&self) {
-        self.0.store.close().await;
+    pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.0.store.close().await;
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writing, reading, changing and deleting memories.
 
+use futures_util::future::BoxFuture;
 use picard_domain::commands::{
     DeleteMemory, Deleted, GetMemories, GetMemory, ListSummaries, MemoryFilter, MemoryPage, MemorySummary, ModifyPermissions,
     RetrieveMemories, SubmitMemory, SummaryPage, UpdateMemory,
@@ -17,86 +18,106 @@ impl App {
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:write`; [`Error::Invalid`] when the expiration date has passed.
-    pub async fn submit_memory(&self, caller: &Caller, command: SubmitMemory) -> Result<Memory, Error> {
-        caller.require(Scope::Write)?;
-        self.check_future(command.expiration_date)?;
-        let now = self.0.clock.now();
-        let new = NewMemory {
-            id: MemoryId::generate(),
-            user_id: caller.user_id,
-            text: command.text,
-            permission: command.permission,
-            tags: command.tags,
-            category: command.category,
-            expiration_date: command.expiration_date,
-            created_at: now,
-            updated_at: now,
-        };
-        let mut memory = self.0.store.create_memory(&new, LEASE.as_secs_f64()).await?;
-        memory.embedding_status = self.embed_now(memory.id, 1, &memory.text).await;
-        Ok(memory)
+    pub fn submit_memory<'a>(&'a self, caller: &'a Caller, command: SubmitMemory) -> BoxFuture<'a, Result<Memory, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            self.check_future(command.expiration_date)?;
+            let now = self.0.clock.now();
+            let new = NewMemory {
+                id: MemoryId::generate(),
+                user_id: caller.user_id,
+                text: command.text,
+                permission: command.permission,
+                tags: command.tags,
+                category: command.category,
+                expiration_date: command.expiration_date,
+                created_at: now,
+                updated_at: now,
+            };
+            let mut memory = self.0.store.create_memory(&new, LEASE.as_secs_f64()).await?;
+            memory.embedding_status = self.embed_now(memory.id, 1, &memory.text).await;
+            Ok(memory)
+        })
     }
 
     /// Reads one memory that the caller may see.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::NotFound`].
-    pub async fn get_memory(&self, caller: &Caller, command: GetMemory) -> Result<Memory, Error> {
-        caller.require(Scope::Read)?;
-        self.visible(caller.user_id, command.memory_id).await
+    pub fn get_memory<'a>(&'a self, caller: &'a Caller, command: GetMemory) -> BoxFuture<'a, Result<Memory, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            self.visible(caller.user_id, command.memory_id).await
+        })
     }
 
     /// Lists memories of one person, as far as the caller may see them.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::Invalid`] for a cursor of another list.
-    pub async fn get_memories(&self, caller: &Caller, command: GetMemories) -> Result<MemoryPage, Error> {
-        caller.require(Scope::Read)?;
-        let owner = command.user_id.unwrap_or(caller.user_id);
-        let list = List {
-            reach: Reach::VisibleOf { reader: caller.user_id, owner },
-            filter: command.filter(),
-            sort: command.sort,
-            order: command.order,
-            limit: command.limit.get(),
-        };
-        self.page(&list, command.cursor.as_deref()).await
+    pub fn get_memories<'a>(&'a self, caller: &'a Caller, command: GetMemories) -> BoxFuture<'a, Result<MemoryPage, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            let owner = command.user_id.unwrap_or(caller.user_id);
+            let list = List {
+                reach: Reach::VisibleOf { reader: caller.user_id, owner },
+                filter: command.filter(),
+                sort: command.sort,
+                order: command.order,
+                limit: command.limit.get(),
+            };
+            self.page(&list, command.cursor.as_deref()).await
+        })
     }
 
     /// Lists everything the caller owns, expired memories too.
     ///
     /// # Errors
     /// As [`App::get_memories`].
-    pub async fn retrieve_memories(&self, caller: &Caller, command: RetrieveMemories) -> Result<MemoryPage, Error> {
-        caller.require(Scope::Read)?;
-        let filter =
-            MemoryFilter { permission: command.permission, expiration_status: ExpirationStatus::All, ..MemoryFilter::default() };
-        let list = List {
-            reach: Reach::Own(caller.user_id),
-            filter,
-            sort: Sort::CreatedAt,
-            order: Order::Desc,
-            limit: command.limit.get(),
-        };
-        self.page(&list, command.cursor.as_deref()).await
+    pub fn retrieve_memories<'a>(
+        &'a self,
+        caller: &'a Caller,
+        command: RetrieveMemories,
+    ) -> BoxFuture<'a, Result<MemoryPage, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            let filter = MemoryFilter {
+                permission: command.permission,
+                expiration_status: ExpirationStatus::All,
+                ..MemoryFilter::default()
+            };
+            let list = List {
+                reach: Reach::Own(caller.user_id),
+                filter,
+                sort: Sort::CreatedAt,
+                order: Order::Desc,
+                limit: command.limit.get(),
+            };
+            self.page(&list, command.cursor.as_deref()).await
+        })
     }
 
     /// Lists memories of one person in short.
     ///
     /// # Errors
     /// As [`App::get_memories`].
-    pub async fn list_summaries(&self, caller: &Caller, command: ListSummaries) -> Result<SummaryPage, Error> {
-        caller.require(Scope::Read)?;
-        let tags = Tags::try_from(command.tags).map_err(|error| Error::invalid("tags", error.to_string()))?;
-        let list = List {
-            reach: Reach::VisibleOf { reader: caller.user_id, owner: command.user_id },
-            filter: MemoryFilter { permission: command.permission, tags, ..MemoryFilter::default() },
-            sort: Sort::CreatedAt,
-            order: Order::Desc,
-            limit: command.limit.get(),
-        };
-        let page = self.page(&list, command.cursor.as_deref()).await?;
-        Ok(SummaryPage { memories: page.memories.into_iter().map(MemorySummary::from).collect(), next_cursor: page.next_cursor })
+    pub fn list_summaries<'a>(&'a self, caller: &'a Caller, command: ListSummaries) -> BoxFuture<'a, Result<SummaryPage, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            let tags = Tags::try_from(command.tags).map_err(|error| Error::invalid("tags", error.to_string()))?;
+            let list = List {
+                reach: Reach::VisibleOf { reader: caller.user_id, owner: command.user_id },
+                filter: MemoryFilter { permission: command.permission, tags, ..MemoryFilter::default() },
+                sort: Sort::CreatedAt,
+                order: Order::Desc,
+                limit: command.limit.get(),
+            };
+            let page = self.page(&list, command.cursor.as_deref()).await?;
+            Ok(SummaryPage {
+                memories: page.memories.into_iter().map(MemorySummary::from).collect(),
+                next_cursor: page.next_cursor,
+            })
+        })
     }
 
     /// Changes a memory of the caller.
@@ -104,46 +125,59 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:write`; [`Error::NotFound`], [`Error::Forbidden`] for a memory of
     /// somebody else that the caller may read, [`Error::VersionMismatch`].
-    pub async fn update_memory(&self, caller: &Caller, command: UpdateMemory) -> Result<Memory, Error> {
-        caller.require(Scope::Write)?;
-        self.check_future(command.expiration_date.flatten())?;
-        let id = command.memory_id;
-        let change = MemoryChange {
-            text: command.text,
-            permission: command.permission,
-            tags: command.tags,
-            category: command.category,
-            expiration_date: command.expiration_date,
-            expected_version: command.version,
-        };
-        if change.is_empty() {
-            return Err(Error::invalid("", "name at least one of text, permission, expiration_date, tags, category to change"));
-        }
-        self.change(caller, id, change).await
+    pub fn update_memory<'a>(&'a self, caller: &'a Caller, command: UpdateMemory) -> BoxFuture<'a, Result<Memory, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            self.check_future(command.expiration_date.flatten())?;
+            let id = command.memory_id;
+            let change = MemoryChange {
+                text: command.text,
+                permission: command.permission,
+                tags: command.tags,
+                category: command.category,
+                expiration_date: command.expiration_date,
+                expected_version: command.version,
+            };
+            if change.is_empty() {
+                return Err(Error::invalid(
+                    "",
+                    "name at least one of text, permission, expiration_date, tags, category to change",
+                ));
+            }
+            self.change(caller, id, change).await
+        })
     }
 
     /// Changes who may see a memory of the caller.
     ///
     /// # Errors
     /// As [`App::update_memory`].
-    pub async fn modify_permissions(&self, caller: &Caller, command: ModifyPermissions) -> Result<Memory, Error> {
-        caller.require(Scope::Write)?;
-        let change = MemoryChange { permission: Some(command.permission), ..MemoryChange::default() };
-        self.change(caller, command.memory_id, change).await
+    pub fn modify_permissions<'a>(
+        &'a self,
+        caller: &'a Caller,
+        command: ModifyPermissions,
+    ) -> BoxFuture<'a, Result<Memory, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            let change = MemoryChange { permission: Some(command.permission), ..MemoryChange::default() };
+            self.change(caller, command.memory_id, change).await
+        })
     }
 
     /// Deletes a memory of the caller for good.
     ///
     /// # Errors
     /// As [`App::update_memory`].
-    pub async fn delete_memory(&self, caller: &Caller, command: DeleteMemory) -> Result<Deleted, Error> {
-        caller.require(Scope::Write)?;
-        let id = command.memory_id;
-        self.check_owner(caller.user_id, id).await?;
-        if !self.0.store.delete_memory(caller.user_id, id).await? {
-            return Err(Error::NotFound);
-        }
-        Ok(Deleted { id, deleted: true, message: "The memory was deleted.".to_owned() })
+    pub fn delete_memory<'a>(&'a self, caller: &'a Caller, command: DeleteMemory) -> BoxFuture<'a, Result<Deleted, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            let id = command.memory_id;
+            self.check_owner(caller.user_id, id).await?;
+            if !self.0.store.delete_memory(caller.user_id, id).await? {
+                return Err(Error::NotFound);
+            }
+            Ok(Deleted { id, deleted: true, message: "The memory was deleted.".to_owned() })
+        })
     }
 
     async fn change(&self, caller: &Caller, id: MemoryId, change: MemoryChange) -> Result<Memory, Error> {

@@ -1,5 +1,6 @@
 //! Tokens: given, refreshed, revoked.
 
+use futures_util::future::BoxFuture;
 use picard_auth::OAuthError;
 use picard_auth::access_token::{self, AccessTokenClaims};
 use picard_auth::client::{ClientCredentials, secret_fits};
@@ -68,58 +69,62 @@ impl App {
     ///
     /// # Errors
     /// As `CONTRACT` names them for `/api/user-tokens/user-token`.
-    pub async fn user_token(
-        &self,
-        credentials: &ClientCredentials,
+    pub fn user_token<'a>(
+        &'a self,
+        credentials: &'a ClientCredentials,
         request: UserTokenRequest,
-    ) -> Result<IssuedTokens, TokenError> {
-        let client = self.authenticate_client(credentials).await?;
-        if client.secret_hash.is_none() {
-            return Err(OAuthError::unauthorized_client("Only confidential clients may name a person.").into());
-        }
-        let scopes = requested_scopes(request.scope.as_deref(), &client)?;
-        let user_id = self.named_person(&client, &request).await?;
-        let tokens = self.mint(&client, user_id, scopes).await?;
-        tracing::info!(event = "user_token_issued", user.id = %user_id, client.id = %client.id, "A client got tokens for a person.");
-        Ok(tokens)
+    ) -> BoxFuture<'a, Result<IssuedTokens, TokenError>> {
+        Box::pin(async move {
+            let client = self.authenticate_client(credentials).await?;
+            if client.secret_hash.is_none() {
+                return Err(OAuthError::unauthorized_client("Only confidential clients may name a person.").into());
+            }
+            let scopes = requested_scopes(request.scope.as_deref(), &client)?;
+            let user_id = self.named_person(&client, &request).await?;
+            let tokens = self.mint(&client, user_id, scopes).await?;
+            tracing::info!(event = "user_token_issued", user.id = %user_id, client.id = %client.id, "A client got tokens for a person.");
+            Ok(tokens)
+        })
     }
 
     /// Exchanges a refresh token for new tokens (RFC 6749 section 6) and uses it up.
     ///
     /// # Errors
     /// `invalid_client`, `invalid_grant`, `invalid_scope`.
-    pub async fn refresh(
-        &self,
-        credentials: &ClientCredentials,
-        refresh_token: &str,
-        scope: Option<&str>,
-    ) -> Result<IssuedTokens, TokenError> {
-        let client = self.authenticate_client(credentials).await?;
-        let wanted = scope.filter(|scope| !scope.is_empty()).map(parse_scope).transpose()?;
-        let old = hash_token(refresh_token);
-        let invalid = || OAuthError::invalid_grant("The refresh token is not valid (any more): connect again.");
-        let stored = self.0.store.refresh_token(&old).await?.ok_or_else(invalid)?;
-        let presented = presented(&stored, &client);
-        let decision =
-            refresh::decide(&presented, client.id, wanted.as_ref(), self.0.clock.now(), self.0.settings.refresh_leeway);
-        let scopes = match decision {
-            refresh::Decision::Rotate(scopes) => scopes,
-            refresh::Decision::Refuse(error) => return Err(error.into()),
-            refresh::Decision::RevokeFamily(error) => {
-                self.0.store.revoke_grant(stored.grant_id).await?;
-                tracing::warn!(
-                    event = "refresh_token_reused", grant.id = %stored.grant_id, user.id = %stored.user_id, client.id = %client.id,
-                    "A refresh token came back after it was used; its whole family has ended."
-                );
-                return Err(error.into());
+    pub fn refresh<'a>(
+        &'a self,
+        credentials: &'a ClientCredentials,
+        refresh_token: &'a str,
+        scope: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<IssuedTokens, TokenError>> {
+        Box::pin(async move {
+            let client = self.authenticate_client(credentials).await?;
+            let wanted = scope.filter(|scope| !scope.is_empty()).map(parse_scope).transpose()?;
+            let old = hash_token(refresh_token);
+            let invalid = || OAuthError::invalid_grant("The refresh token is not valid (any more): connect again.");
+            let stored = self.0.store.refresh_token(&old).await?.ok_or_else(invalid)?;
+            let presented = presented(&stored, &client);
+            let decision =
+                refresh::decide(&presented, client.id, wanted.as_ref(), self.0.clock.now(), self.0.settings.refresh_leeway);
+            let scopes = match decision {
+                refresh::Decision::Rotate(scopes) => scopes,
+                refresh::Decision::Refuse(error) => return Err(error.into()),
+                refresh::Decision::RevokeFamily(error) => {
+                    self.0.store.revoke_grant(stored.grant_id).await?;
+                    tracing::warn!(
+                        event = "refresh_token_reused", grant.id = %stored.grant_id, user.id = %stored.user_id, client.id = %client.id,
+                        "A refresh token came back after it was used; its whole family has ended."
+                    );
+                    return Err(error.into());
+                }
+            };
+            let new = random_token();
+            let expires_at = self.0.clock.after(refresh::IDLE_LIFETIME).min(stored.grant_expires_at);
+            if !self.0.store.rotate_refresh_token(&old, &hash_token(new.expose_secret()), expires_at).await? {
+                return Err(invalid().into());
             }
-        };
-        let new = random_token();
-        let expires_at = self.0.clock.after(refresh::IDLE_LIFETIME).min(stored.grant_expires_at);
-        if !self.0.store.rotate_refresh_token(&old, &hash_token(new.expose_secret()), expires_at).await? {
-            return Err(invalid().into());
-        }
-        self.issue(&client, stored.user_id, stored.grant_id, scopes, &stored.audience, new)
+            self.issue(&client, stored.user_id, stored.grant_id, scopes, &stored.audience, new)
+        })
     }
 
     /// Revokes a token of this client (RFC 7009): a refresh token with its whole family, an access token alone.
@@ -127,24 +132,26 @@ impl App {
     ///
     /// # Errors
     /// `invalid_client`.
-    pub async fn revoke(&self, credentials: &ClientCredentials, token: &str) -> Result<(), TokenError> {
-        let client = self.authenticate_client(credentials).await?;
-        if let Some(stored) = self.0.store.refresh_token(&hash_token(token)).await? {
-            if stored.client_id == client.id {
-                self.0.store.revoke_grant(stored.grant_id).await?;
-                tracing::info!(event = "grant_revoked", user.id = %stored.user_id, client.id = %client.id, "A client ended a grant.");
+    pub fn revoke<'a>(&'a self, credentials: &'a ClientCredentials, token: &'a str) -> BoxFuture<'a, Result<(), TokenError>> {
+        Box::pin(async move {
+            let client = self.authenticate_client(credentials).await?;
+            if let Some(stored) = self.0.store.refresh_token(&hash_token(token)).await? {
+                if stored.client_id == client.id {
+                    self.0.store.revoke_grant(stored.grant_id).await?;
+                    tracing::info!(event = "grant_revoked", user.id = %stored.user_id, client.id = %client.id, "A client ended a grant.");
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        let now = self.0.clock.now().unix_seconds();
-        let Ok(claims) = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now) else {
-            return Ok(());
-        };
-        if claims.client_id == client.id {
-            let expires_at = self.0.clock.after(access_token::LIFETIME);
-            self.0.store.revoke_access_token(claims.token_id, claims.user_id, expires_at).await?;
-        }
-        Ok(())
+            let now = self.0.clock.now().unix_seconds();
+            let Ok(claims) = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now) else {
+                return Ok(());
+            };
+            if claims.client_id == client.id {
+                let expires_at = self.0.clock.after(access_token::LIFETIME);
+                self.0.store.revoke_access_token(claims.token_id, claims.user_id, expires_at).await?;
+            }
+            Ok(())
+        })
     }
 
     /// Checks who a client is. An unknown client and a wrong secret look the same (UTK-02).

@@ -39,7 +39,7 @@ pub struct SubmitMemory {
 }
 
 /// Reads one memory.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetMemory {
     /// The memory's id.
@@ -138,7 +138,7 @@ pub struct UpdateMemory {
 }
 
 /// Changes who may see a memory.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModifyPermissions {
     /// The memory's id.
@@ -148,7 +148,7 @@ pub struct ModifyPermissions {
 }
 
 /// Deletes a memory for good.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteMemory {
     /// The memory's id.

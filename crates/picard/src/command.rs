@@ -1,5 +1,6 @@
 //! The command line of `picard`.
 
+use futures_util::future::LocalBoxFuture;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,15 +79,17 @@ pub struct ProgramArguments {
 }
 
 /// Does what the command line says; the answer is the exit code of the process.
-pub async fn run(arguments: Arguments, environment: Environment) -> Result<ExitCode, Problem> {
-    match arguments.command {
-        Command::Up(arguments) => up::run(&arguments, &environment).await,
-        Command::Db { command: DbCommand::Run(arguments) } => db_run::run(&arguments.command, &environment).await,
-        Command::Bench(arguments) => bench::run(&arguments, &environment).await,
-        Command::Server(arguments) => Ok(program::run(Program::Server, &arguments).await),
-        Command::Web(arguments) => Ok(program::run(Program::Web, &arguments).await),
-        Command::Fetch => fetch_all(&environment).await,
-    }
+pub fn run(arguments: Arguments, environment: Environment) -> LocalBoxFuture<'static, Result<ExitCode, Problem>> {
+    Box::pin(async move {
+        match arguments.command {
+            Command::Up(arguments) => up::run(&arguments, &environment).await,
+            Command::Db { command: DbCommand::Run(arguments) } => db_run::run(&arguments.command, &environment).await,
+            Command::Bench(arguments) => bench::run(&arguments, &environment).await,
+            Command::Server(arguments) => Ok(program::run(Program::Server, &arguments).await),
+            Command::Web(arguments) => Ok(program::run(Program::Web, &arguments).await),
+            Command::Fetch => fetch_all(&environment).await,
+        }
+    })
 }
 
 async fn fetch_all(environment: &Environment) -> Result<ExitCode, Problem> {

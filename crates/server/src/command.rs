@@ -1,5 +1,6 @@
 //! The command line.
 
+use futures_util::future::BoxFuture;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -51,28 +52,30 @@ struct AdminOptions {
 }
 
 /// Runs the command line and gives back the exit code; errors are explained on standard error.
-pub async fn run(arguments: Vec<OsString>) -> ExitCode {
-    if let Err(message) = load_env_file(&arguments) {
-        return failed(&message);
-    }
-    let line = match CommandLine::try_parse_from(arguments) {
-        Ok(line) => line,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
+    Box::pin(async move {
+        if let Err(message) = load_env_file(&arguments) {
+            return failed(&message);
         }
-    };
-    logging::init(line.config.log_format, &line.config.rust_log);
-    let outcome = match line.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(line.config).await,
-        Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
-        Command::CreateAdmin(options) => create(&line.config, options).await,
-        Command::Import(options) => import(&line.config, &options).await,
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => failed(&message),
-    }
+        let line = match CommandLine::try_parse_from(arguments) {
+            Ok(line) => line,
+            Err(error) => {
+                let _ = error.print();
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+        };
+        logging::init(line.config.log_format, &line.config.rust_log);
+        let outcome = match line.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve(line.config).await,
+            Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
+            Command::CreateAdmin(options) => create(&line.config, options).await,
+            Command::Import(options) => import(&line.config, &options).await,
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => failed(&message),
+        }
+    })
 }
 
 fn failed(message: &str) -> ExitCode {

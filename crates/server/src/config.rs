@@ -38,7 +38,7 @@ pub struct Config {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
 
-    /// Which log lines are written, in the syntax of tracing's EnvFilter.
+    /// Which log lines are written, by level and target: `info,sqlx=warn`.
     #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn,rmcp::service=error,sqlx=warn")]
     pub rust_log: String,
 

@@ -1,5 +1,6 @@
 //! Starting and stopping the server.
 
+use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,29 +96,33 @@ impl RunningServer {
     }
 
     /// Resolves when the server ends by itself, which it never should.
-    pub async fn wait(&mut self) {
-        let outcome = (&mut self.serving).await;
-        tracing::error!(?outcome, "The server ended by itself.");
+    pub fn wait<'a>(&'a mut self) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let outcome = (&mut self.serving).await;
+            tracing::error!(?outcome, "The server ended by itself.");
+        })
     }
 
     /// Takes no new requests, finishes those under way, and closes the database's connections.
     ///
     /// # Errors
     /// None today; a stop that takes too long is cut off and logged.
-    pub async fn stop(mut self) -> Result<(), StartError> {
-        self.mcp.stop();
-        self.stop.cancel();
-        if !self.serving.is_finished() && tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await.is_err() {
-            tracing::warn!("Some requests took too long and were cut off.");
-            self.serving.abort();
-        }
-        for task in self.tasks {
-            if tokio::time::timeout(STOP_PATIENCE, task).await.is_err() {
-                tracing::warn!("A background task took too long and was cut off.");
+    pub fn stop(mut self) -> BoxFuture<'static, Result<(), StartError>> {
+        Box::pin(async move {
+            self.mcp.stop();
+            self.stop.cancel();
+            if !self.serving.is_finished() && tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await.is_err() {
+                tracing::warn!("Some requests took too long and were cut off.");
+                self.serving.abort();
             }
-        }
-        self.app.close().await;
-        Ok(())
+            for task in self.tasks {
+                if tokio::time::timeout(STOP_PATIENCE, task).await.is_err() {
+                    tracing::warn!("A background task took too long and was cut off.");
+                }
+            }
+            self.app.close().await;
+            Ok(())
+        })
     }
 }
 
@@ -125,19 +130,21 @@ impl RunningServer {
 ///
 /// # Errors
 /// [`StartError::Database`] when it does not answer in half a minute or a migration fails.
-pub async fn migrate(database_url: &str) -> Result<(), StartError> {
-    let settings = DatabaseSettings { url: SecretString::from(database_url.to_owned()), max_connections: 1 };
-    let began = tokio::time::Instant::now();
-    loop {
-        match Store::migrate(&settings).await {
-            Ok(()) => return Ok(()),
-            Err(error @ Error::Unavailable { .. }) if began.elapsed() < DATABASE_PATIENCE => {
-                tracing::warn!(cause = ?std::error::Error::source(&error).map(ToString::to_string), "Waiting for the database.");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError>> {
+    Box::pin(async move {
+        let settings = DatabaseSettings { url: SecretString::from(database_url.to_owned()), max_connections: 1 };
+        let began = tokio::time::Instant::now();
+        loop {
+            match Store::migrate(&settings).await {
+                Ok(()) => return Ok(()),
+                Err(error @ Error::Unavailable { .. }) if began.elapsed() < DATABASE_PATIENCE => {
+                    tracing::warn!(cause = ?std::error::Error::source(&error).map(ToString::to_string), "Waiting for the database.");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Err(error) => return Err(database_error(&error)),
             }
-            Err(error) => return Err(database_error(&error)),
         }
-    }
+    })
 }
 
 /// The database as the configuration names it.
@@ -190,42 +197,49 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
 ///
 /// # Errors
 /// What is wrong with the database, the name, the address or the password.
-pub async fn create_admin(config: &Config, administrator: NewAdministrator) -> Result<AdministratorOutcome, StartError> {
-    migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
-    let app = application(config, config.public_url.clone().unwrap_or_default()).await?;
-    let outcome = app.create_administrator(administrator).await.map_err(|error| database_error(&error));
-    app.close().await;
-    outcome
+pub fn create_admin<'a>(
+    config: &'a Config,
+    administrator: NewAdministrator,
+) -> BoxFuture<'a, Result<AdministratorOutcome, StartError>> {
+    Box::pin(async move {
+        migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
+        let app = application(config, config.public_url.clone().unwrap_or_default()).await?;
+        let outcome = app.create_administrator(administrator).await.map_err(|error| database_error(&error));
+        app.close().await;
+        outcome
+    })
 }
 
 /// Migrates, listens and serves.
 ///
 /// # Errors
 /// [`StartError`], which says what to do.
-pub async fn start(config: Config) -> Result<RunningServer, StartError> {
-    let problems = config.problems();
-    if !problems.is_empty() {
-        return Err(StartError::Config(problems));
-    }
-    let bind_error = |source| StartError::Bind { address: config.server_addr, source };
-    let listener = TcpListener::bind(config.server_addr).await.map_err(bind_error)?;
-    let address = listener.local_addr().map_err(bind_error)?;
-    migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
-    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let app = application(&config, public_url.clone()).await?;
-    let mcp = mcp_door(&config, &app);
-    let document = openapi::document(&public_url);
-    let state = AppState { app: app.clone(), openapi: document.to_string().into() };
-    let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
-    let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
-    let tasks = vec![
-        tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
-        tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
-    ];
-    tracing::info!(address = %address, public_url, "The server is ready.");
-    Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
+pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartError>> {
+    Box::pin(async move {
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(StartError::Config(problems));
+        }
+        let bind_error = |source| StartError::Bind { address: config.server_addr, source };
+        let listener = TcpListener::bind(config.server_addr).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
+        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let app = application(&config, public_url.clone()).await?;
+        let mcp = mcp_door(&config, &app);
+        let document = openapi::document(&public_url);
+        let state = AppState { app: app.clone(), openapi: document.to_string().into() };
+        let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
+        let tasks = vec![
+            tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
+            tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
+        ];
+        tracing::info!(address = %address, public_url, "The server is ready.");
+        Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
+    })
 }
 
 fn mcp_door(config: &Config, app: &App) -> McpDoor {

@@ -101,7 +101,7 @@ impl Store {
             id.0,
             text_version,
             model,
-            &vectors as &[HalfVector],
+            &vectors as _,
         )
         .fetch_one(&self.pool)
         .await

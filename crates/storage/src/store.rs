@@ -69,9 +69,10 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be reached, [`Error::Internal`] when a migration fails.
     pub async fn migrate(settings: &DatabaseSettings) -> Result<(), Error> {
-        let mut connection = connect_options(settings)?.connect().await.map_err(storage_error)?;
-        let outcome = MIGRATOR.run(&mut connection).await.map_err(Error::internal);
-        connection.close().await.map_err(storage_error)?;
+        let one = PgPoolOptions::new().max_connections(1).connect_with(connect_options(settings)?);
+        let pool = one.await.map_err(storage_error)?;
+        let outcome = MIGRATOR.run(&pool).await.map_err(Error::internal);
+        pool.close().await;
         outcome
     }
 

@@ -1,6 +1,6 @@
 //! Text to word pieces, and long texts to windows.
 
-use tokenizers::Tokenizer;
+use super::wordpiece::WordPiece;
 
 /// What the model was trained with: more pieces than this in one go make its vectors worse.
 pub(super) const MAX_PIECES: usize = 256;
@@ -17,30 +17,23 @@ const SURELY_SHORT: usize = 250;
 
 /// The tokenizer of the model.
 pub(super) struct Pieces {
-    tokenizer: Tokenizer,
+    tokenizer: WordPiece,
     cls: u32,
     sep: u32,
 }
 
 impl Pieces {
     pub(super) fn parse(json: &[u8]) -> Result<Self, String> {
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
-        // The file asks for exactly 128 pieces, cut or padded.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| error.to_string())?;
-        // A "[SEP]" in a text is text.
-        tokenizer.set_encode_special_tokens(true);
-
-        let special = |name: &str| tokenizer.token_to_id(name).ok_or(format!("no {name}"));
+        let tokenizer = WordPiece::parse(json)?;
+        let special = |name: &str| tokenizer.id(name).ok_or(format!("no {name}"));
         let (cls, sep) = (special("[CLS]")?, special("[SEP]")?);
         Ok(Self { tokenizer, cls, sep })
     }
 
     /// The text as the model wants it, cut at [`MAX_PIECES`].
-    pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, String> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;
-        let inner = encoding.get_ids().iter().copied().take(MAX_INNER);
-        Ok([self.cls].into_iter().chain(inner).chain([self.sep]).collect())
+    pub(super) fn ids(&self, text: &str) -> Vec<u32> {
+        let inner = self.tokenizer.ids(text).into_iter().take(MAX_INNER);
+        [self.cls].into_iter().chain(inner).chain([self.sep]).collect()
     }
 
     /// Cuts between words, never inside one: half a word may have more pieces than the whole.
@@ -48,18 +41,11 @@ impl Pieces {
         if text.len() <= SURELY_SHORT {
             return vec![text];
         }
-        let Ok(encoding) = self.tokenizer.encode(text, false) else {
-            return vec![text];
-        };
-        if encoding.len() <= MAX_INNER {
+        let words: Vec<Word> = self.tokenizer.words(text).into_iter().map(|(start, pieces)| Word { start, pieces }).collect();
+        if words.iter().map(|word| word.pieces).sum::<usize>() <= MAX_INNER {
             return vec![text];
         }
-
-        let words = words(encoding.get_word_ids(), encoding.get_offsets());
-        cut(&words, text.len())
-            .into_iter()
-            .map(|(start, end)| &text[text.floor_char_boundary(start)..text.floor_char_boundary(end)])
-            .collect()
+        cut(&words, text.len()).into_iter().map(|(start, end)| &text[start..end]).collect()
     }
 }
 
@@ -68,19 +54,6 @@ impl Pieces {
 struct Word {
     start: usize,
     pieces: usize,
-}
-
-fn words(ids: &[Option<u32>], offsets: &[(usize, usize)]) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
-    let mut last = None;
-    for (id, (start, _)) in ids.iter().zip(offsets) {
-        match words.last_mut() {
-            Some(word) if last == Some(id) => word.pieces += 1,
-            _ => words.push(Word { start: *start, pieces: 1 }),
-        }
-        last = Some(id);
-    }
-    words
 }
 
 /// The windows as byte ranges. They cover all of the text, and each starts a little before the end of the last.
@@ -135,16 +108,5 @@ mod tests {
         assert_eq!(windows, [(0, 20), (20, 40), (40, 50)]);
         // A tokenizer that breaks its own limit still leads to an end.
         assert_eq!(cut(&even(3, 300), 30).len(), 3);
-    }
-
-    #[test]
-    fn pieces_are_counted_by_word() {
-        let ids = [Some(0), Some(0), Some(1), Some(2), Some(2)];
-        let offsets = [(0, 2), (2, 4), (5, 6), (7, 8), (8, 9)];
-
-        let found = words(&ids, &offsets);
-
-        let starts_and_pieces: Vec<_> = found.iter().map(|w| (w.start, w.pieces)).collect();
-        assert_eq!(starts_and_pieces, [(0, 2), (5, 1), (7, 2)]);
     }
 }

@@ -59,7 +59,7 @@ struct Waiting {
 
 impl Waiting {
     fn new(request: Request, pieces: &Pieces) -> Self {
-        let texts: Option<Vec<_>> = guarded(|| request.texts.iter().map(|text| pieces.ids(text).ok()).collect());
+        let texts: Option<Vec<_>> = guarded(|| Some(request.texts.iter().map(|text| pieces.ids(text)).collect()));
         Self {
             vectors: Vec::with_capacity(request.texts.len()),
             failure: texts.is_none().then_some("a text cannot be cut into word pieces"),

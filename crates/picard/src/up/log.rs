@@ -2,7 +2,10 @@
 
 use std::io::{IsTerminal as _, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::environment::Environment;
 
@@ -12,13 +15,13 @@ const DEFAULT_FILTER: &str = "info,rmcp=warn,rmcp::service=error,sqlx=warn,tower
 /// Starts the log: text on a terminal, JSON elsewhere, or what `LOG_FORMAT` says.
 pub(super) fn start(environment: &Environment) {
     let filter = environment.get("RUST_LOG").unwrap_or(DEFAULT_FILTER);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let is_text = environment.get("LOG_FORMAT").map_or_else(|| stderr().is_terminal(), |format| format == "text");
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(stderr);
     let started = if is_text {
-        builder.with_ansi(stderr().is_terminal()).try_init()
+        builder.with_ansi(stderr().is_terminal()).finish().with(filter).try_init()
     } else {
-        builder.json().flatten_event(true).with_span_list(false).try_init()
+        builder.json().flatten_event(true).with_span_list(false).finish().with(filter).try_init()
     };
     if let Err(error) = started {
         eprintln!("picard: the log was started before: {error}");
