@@ -1,6 +1,5 @@
 //! The command line of `picard-web`.
 
-use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};
@@ -9,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use futures_util::future::BoxFuture;
 use picard_crypto::{ExposeSecret, SecretString};
 
 use crate::config::Config;

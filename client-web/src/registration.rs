@@ -1,8 +1,8 @@
 //! Registers this application as a client of the Picard server.
 
-use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 
+use futures_util::future::BoxFuture;
 use picard_crypto::SecretString;
 
 use crate::env_file;

@@ -1,6 +1,5 @@
 //! A running web application: what `start` puts together and `stop` takes apart.
 
-use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use axum::ServiceExt;
 use axum::extract::Request;
 use axum::serve::ListenerExt;
+use futures_util::future::BoxFuture;
 use picard_crypto::{PasswordHasher, SecretString};
 use sqlx::PgPool;
 use tokio::net::TcpListener;

@@ -1,7 +1,6 @@
 //! Who sends a bearer token.
 
 use futures_util::future::BoxFuture;
-use picard_auth::access_token;
 use picard_domain::{Caller, Error};
 
 use crate::App;
@@ -13,9 +12,7 @@ impl App {
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
     pub fn authenticate_bearer<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Error>> {
         Box::pin(async move {
-            let now = self.0.clock.now().unix_seconds();
-            let claims =
-                access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now).map_err(|_| Error::Unauthorized)?;
+            let claims = self.verify_access_token(token).await?.map_err(|_| Error::Unauthorized)?;
             let state = self
                 .0
                 .store

@@ -1,10 +1,10 @@
 //! Embeddings: made at once where the provider answers in time, otherwise by the worker. Nothing is lost because a
 //! provider is away: the text and its job were stored before anybody was asked.
 
-use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use picard_domain::memory::EmbeddingStatus;
 use picard_domain::{Error, MemoryId, Vector};
 use picard_embedding::EmbedError;

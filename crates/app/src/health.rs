@@ -1,9 +1,9 @@
 //! How things are.
 
-use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 use crate::App;
+use futures_util::future::BoxFuture;
 
 /// The state of everything the server needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

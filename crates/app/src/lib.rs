@@ -10,33 +10,38 @@ mod administration;
 pub mod arguments;
 mod bearer;
 pub mod catalogue;
+mod connections;
 mod cursor;
 mod embedding;
 mod health;
 mod import;
+mod introspection;
 pub mod json;
 mod memories;
 mod search;
+mod signing_keys;
 mod tokens;
 mod tools;
 
-use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use picard_auth::access_token::Issuer;
-use picard_auth::{KeySet, SigningKey};
 use picard_crypto::{KeyRing, PasswordHasher};
 use picard_domain::{Clock, Error};
 use picard_embedding::Embedder;
 use picard_storage::Store;
-use picard_storage::signing_keys::StoredSigningKey;
+
+use signing_keys::SigningKeys;
 
 pub use accounts::{AdministratorOutcome, NewAdministrator};
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
 pub use embedding::EmbeddingWorker;
 pub use health::Health;
 pub use import::{ImportMemory, Imported};
+pub use introspection::{AccessTokenFacts, ActiveToken};
+pub use signing_keys::RELOAD_EVERY;
 pub use tokens::{IssuedTokens, TokenError, UserTokenRequest};
 
 /// What of the rules an operator can choose.
@@ -62,7 +67,7 @@ struct Parts {
     embedding: embedding::State,
     clock: Clock,
     issuer: Issuer,
-    signing_keys: KeySet,
+    signing_keys: SigningKeys,
     passwords: PasswordHasher,
     cursors: cursor::Cursors,
     settings: Settings,
@@ -81,7 +86,7 @@ impl App {
         settings: Settings,
     ) -> BoxFuture<'a, Result<Self, Error>> {
         Box::pin(async move {
-            let signing_keys = load_signing_keys(&store).await?;
+            let signing_keys = SigningKeys::load(&store).await?;
             Ok(Self(Arc::new(Parts {
                 store,
                 embedder,
@@ -102,12 +107,6 @@ impl App {
         &self.0.settings.public_url
     }
 
-    /// The public halves of the keys that sign access tokens (RFC 7517).
-    #[must_use]
-    pub fn jwks(&self) -> serde_json::Value {
-        self.0.signing_keys.jwks()
-    }
-
     /// Deletes tokens and counters that have ended.
     ///
     /// # Errors
@@ -122,22 +121,4 @@ impl App {
             self.0.store.close().await;
         })
     }
-}
-
-async fn load_signing_keys(store: &Store) -> Result<KeySet, Error> {
-    let mut stored = store.signing_keys().await?;
-    if stored.is_empty() {
-        let key = SigningKey::generate().map_err(Error::internal)?;
-        let first = StoredSigningKey {
-            kid: key.kid().to_owned(),
-            public_jwk: key.public_jwk().clone(),
-            private_key: key.pkcs8().to_vec(),
-        };
-        store.create_first_signing_key(&first).await?;
-        // Another replica may have been faster: what the table says counts.
-        stored = store.signing_keys().await?;
-    }
-    let keys: Vec<SigningKey> =
-        stored.into_iter().map(|key| SigningKey::from_parts(key.kid, key.public_jwk, key.private_key)).collect();
-    KeySet::new(&keys).map_err(Error::internal)
 }

@@ -142,8 +142,7 @@ impl App {
                 }
                 return Ok(());
             }
-            let now = self.0.clock.now().unix_seconds();
-            let Ok(claims) = access_token::verify(&self.0.signing_keys, &self.0.issuer, token, now) else {
+            let Ok(claims) = self.verify_access_token(token).await? else {
                 return Ok(());
             };
             if claims.client_id == client.id {
@@ -155,7 +154,7 @@ impl App {
     }
 
     /// Checks who a client is. An unknown client and a wrong secret look the same (UTK-02).
-    async fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Client, TokenError> {
+    pub(crate) async fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Client, TokenError> {
         let stored = match credentials.client_id.parse::<ClientId>() {
             Ok(id) => self.0.store.client(id).await?,
             Err(_) => None,
@@ -233,9 +232,11 @@ impl App {
             client_id: client.id,
             grant_id,
             scopes: scopes.clone(),
+            audience: audience.to_owned(),
+            issued_at: self.0.clock.now().unix_seconds(),
             expires_at: self.0.clock.after(access_token::LIFETIME).unix_seconds(),
         };
-        let token = access_token::issue(&self.0.signing_keys, &self.0.issuer, audience, &claims).map_err(Error::internal)?;
+        let token = access_token::issue(&self.0.signing_keys.current(), &self.0.issuer, &claims).map_err(Error::internal)?;
         Ok(IssuedTokens {
             access_token: token.into(),
             expires_in: access_token::LIFETIME.as_secs(),

@@ -45,6 +45,10 @@ pub struct AccessTokenClaims {
     pub grant_id: GrantId,
     /// What it allows.
     pub scopes: Scopes,
+    /// Whom it is for: the server's URL, or the MCP endpoint's.
+    pub audience: String,
+    /// When it was issued, in seconds since 1970.
+    pub issued_at: i64,
     /// When it ends, in seconds since 1970.
     pub expires_at: i64,
 }
@@ -76,26 +80,20 @@ fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i6
 #[error("the access token is not valid")]
 pub struct InvalidToken;
 
-/// Signs a token for the audience; it lives for [`LIFETIME`].
+/// Signs a token that says this.
 ///
 /// # Errors
 /// When the signing key cannot be used.
-pub fn issue(
-    keys: &KeySet,
-    issuer: &Issuer,
-    audience: &str,
-    claims: &AccessTokenClaims,
-) -> Result<String, jsonwebtoken::errors::Error> {
+pub fn issue(keys: &KeySet, issuer: &Issuer, claims: &AccessTokenClaims) -> Result<String, jsonwebtoken::errors::Error> {
     let (kid, key) = keys.signing();
     let header = Header { typ: Some("at+jwt".to_owned()), kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
-    let lifetime = i64::try_from(LIFETIME.as_secs()).unwrap_or(i64::MAX);
     let body = Claims {
         iss: issuer.url.clone(),
-        aud: audience.to_owned(),
+        aud: claims.audience.clone(),
         sub: claims.user_id.to_string(),
         client_id: claims.client_id.to_string(),
         scope: claims.scopes.to_string(),
-        iat: claims.expires_at - lifetime,
+        iat: claims.issued_at,
         exp: claims.expires_at,
         nbf: None,
         jti: claims.token_id.to_string(),
@@ -130,8 +128,16 @@ pub fn verify(keys: &KeySet, issuer: &Issuer, token: &str, now: i64) -> Result<A
         client_id: claims.client_id.parse().map_err(|_| InvalidToken)?,
         grant_id: claims.sid.parse().map_err(|_| InvalidToken)?,
         scopes: claims.scope.parse().map_err(|_| InvalidToken)?,
+        audience: claims.aud,
+        issued_at: claims.iat,
         expires_at: claims.exp,
     })
+}
+
+/// The key that a token of ours names; `None` when it cannot be one.
+#[must_use]
+pub fn key_id(token: &str) -> Option<String> {
+    if token.len() > MOST_BYTES { None } else { checked_kid(token).ok() }
 }
 
 /// Reads the header before anything else: only `at+jwt` signed with ES256 and without extensions that have to be

@@ -28,6 +28,8 @@ fn claims() -> AccessTokenClaims {
         client_id: ClientId::generate(),
         grant_id: GrantId::generate(),
         scopes: [Scope::Read].into_iter().collect(),
+        audience: "http://127.0.0.1:8001".into(),
+        issued_at: NOW,
         expires_at: NOW + 3_600,
     }
 }
@@ -56,10 +58,9 @@ impl World {
 #[test]
 fn an_issued_token_verifies_until_it_expires() {
     let world = world();
-    let claims = claims();
-
     for audience in [world.issuer.url.clone(), world.issuer.mcp_audience()] {
-        let token = issue(&world.keys, &world.issuer, &audience, &claims).expect("a token");
+        let claims = AccessTokenClaims { audience, ..claims() };
+        let token = issue(&world.keys, &world.issuer, &claims).expect("a token");
 
         assert_eq!(world.verify(&token), Ok(claims.clone()));
         assert_eq!(verify(&world.keys, &world.issuer, &token, claims.expires_at), Err(InvalidToken), "JWT-03");

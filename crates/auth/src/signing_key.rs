@@ -91,6 +91,12 @@ impl KeySet {
         json!({ "keys": self.verifiers.iter().map(|verifier| &verifier.public_jwk).collect::<Vec<_>>() })
     }
 
+    /// Whether this key is in the set.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.verifying(kid).is_some()
+    }
+
     pub(crate) fn signing(&self) -> (&str, &EncodingKey) {
         (&self.signing_kid, &self.signing_key)
     }

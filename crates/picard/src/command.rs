@@ -1,11 +1,11 @@
 //! The command line of `picard`.
 
-use futures_util::future::LocalBoxFuture;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use crate::bench::{self, BenchArguments};
 use crate::db_run;

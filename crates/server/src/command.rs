@@ -1,17 +1,17 @@
 //! The command line.
 
-use futures_util::future::BoxFuture;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use futures_util::future::BoxFuture;
 use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
 use crate::import::{ImportOptions, import};
-use crate::{Config, StartError, create_admin, logging, migrate, start};
+use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
 
 /// Picard's server: memories behind REST and MCP, with an OAuth authorization server.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Migrate,
     /// Makes an administrator's account; does nothing when it is there. The password comes from ADMIN_PASSWORD or standard input.
     CreateAdmin(AdminOptions),
+    /// Makes a new key for access tokens; the old one verifies until its last token has expired. Servers need no restart.
+    RotateSigningKey,
     /// Stores memories from a file of newline-delimited JSON for one person.
     Import(ImportOptions),
 }
@@ -69,6 +71,7 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::Serve => serve(line.config).await,
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
             Command::CreateAdmin(options) => create(&line.config, options).await,
+            Command::RotateSigningKey => rotate(&line.config).await,
             Command::Import(options) => import(&line.config, &options).await,
         };
         match outcome {
@@ -141,6 +144,12 @@ async fn create(config: &Config, options: AdminOptions) -> Result<(), String> {
         Err(StartError::Database { message }) => return Err(message),
         Err(error) => return Err(error.to_string()),
     }
+    Ok(())
+}
+
+async fn rotate(config: &Config) -> Result<(), String> {
+    let kid = rotate_signing_key(config).await.map_err(|error| error.to_string())?;
+    println!("The key {kid} signs access tokens from now on; running servers use it within 30 seconds.");
     Ok(())
 }
 

@@ -25,4 +25,4 @@ pub use config::{Config, Environment, LogFormat, McpModeName};
 pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;
-pub use running::{RunningServer, StartError, create_admin, embedder, migrate, start};
+pub use running::{RunningServer, StartError, create_admin, embedder, migrate, rotate_signing_key, start};

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use picard_mcp::McpDoor;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
-use crate::routes::{clients, health, metadata, tokens, tools, user_tokens};
+use crate::routes::{clients, connections, health, introspection, metadata, revocation, tokens, tools, user_tokens};
 use crate::state::AppState;
 use crate::{bearer, documents, request};
 
@@ -32,13 +32,15 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(metadata::jwks))
         .routes(routes!(tokens::token))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(introspection::introspect))
         .routes(routes!(user_tokens::user_token))
         .routes(routes!(clients::register_client))
+        .routes(routes!(revocation::revoke_tokens))
 }
 
 /// Operations for the bearer of an access token.
 pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(tools::call_tool))
+    OpenApiRouter::new().routes(routes!(tools::call_tool)).routes(routes!(connections::list)).routes(routes!(connections::end))
 }
 
 /// The whole server.
@@ -51,6 +53,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .merge(api)
         .merge(documents::routes())
         .route("/api/health", get(health::health))
+        .route("/api/oauth/token", post(tokens::token))
         // Where MCP clients look besides.
         .route("/.well-known/oauth-authorization-server/mcp", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))

@@ -1,12 +1,12 @@
 //! Starting and stopping the server.
 
-use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use picard_app::{AdministratorOutcome, App, EmbeddingWorker, NewAdministrator, Settings};
+use futures_util::future::BoxFuture;
+use picard_app::{AdministratorOutcome, App, EmbeddingWorker, NewAdministrator, RELOAD_EVERY, Settings};
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
@@ -210,6 +210,20 @@ pub fn create_admin<'a>(
     })
 }
 
+/// Makes a new key for access tokens and gives back its name; servers that run follow by themselves.
+///
+/// # Errors
+/// What is wrong with the configuration or the database.
+pub fn rotate_signing_key(config: &Config) -> BoxFuture<'_, Result<String, StartError>> {
+    Box::pin(async move {
+        migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
+        let app = application(config, config.public_url.clone().unwrap_or_default()).await?;
+        let outcome = app.rotate_signing_key().await.map_err(|error| database_error(&error));
+        app.close().await;
+        outcome
+    })
+}
+
 /// Migrates, listens and serves.
 ///
 /// # Errors
@@ -236,6 +250,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
         let tasks = vec![
             tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
+            tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
         ];
         tracing::info!(address = %address, public_url, "The server is ready.");
         Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
@@ -259,6 +274,20 @@ fn mcp_door(config: &Config, app: &App) -> McpDoor {
         _ => refuse(Error::Forbidden, &public_url, Resource::Mcp, true),
     };
     McpDoor::new(app.clone(), &settings, Arc::new(refuse))
+}
+
+/// Another replica, or the command line, may have made a new key.
+async fn reload_signing_keys(app: App, stop: CancellationToken) {
+    let mut every = tokio::time::interval(RELOAD_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        if let Err(error) = app.reload_signing_keys().await {
+            tracing::warn!(cause = %error, "The signing keys could not be read again; the next round tries again.");
+        }
+    }
 }
 
 async fn purge_now_and_then(app: App, stop: CancellationToken) {

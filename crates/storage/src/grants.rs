@@ -231,6 +231,7 @@ impl Store {
     pub async fn purge_ended(&self) -> Result<(), Error> {
         sqlx::query!(
             "WITH tokens AS (DELETE FROM revoked_access_tokens WHERE expires_at < now() - interval '1 hour'),
+                  keys AS (DELETE FROM signing_keys WHERE verifies_until < now()),
                   failures AS (DELETE FROM sign_in_failures WHERE window_start < now() - interval '1 hour')
              DELETE FROM grants WHERE coalesce(revoked_at, expires_at) < now() - interval '2 days'",
         )

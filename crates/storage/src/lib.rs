@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod clients;
+pub mod connections;
 pub mod embedding_jobs;
 mod error;
 pub mod grants;

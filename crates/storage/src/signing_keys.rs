@@ -1,6 +1,6 @@
 //! The keys that sign access tokens. Private halves are encrypted with the key ring.
 
-use picard_domain::Error;
+use picard_domain::{Error, Timestamp};
 use serde_json::Value;
 
 use crate::Store;
@@ -55,6 +55,36 @@ impl Store {
             "INSERT INTO signing_keys (kid, public_jwk, private_key) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)",
             key.kid,
             key.public_jwk,
+            private_key,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
+        transaction.commit().await.map_err(storage_error)
+    }
+
+    /// Stores the key that signs from now on. The one before only verifies, for as long as given, and is then deleted.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn rotate_signing_key(&self, new: &StoredSigningKey, old_verifies_until: Timestamp) -> Result<(), Error> {
+        let private_key = self.keys.encrypt(&new.private_key, self.now());
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
+        sqlx::query!("SELECT pg_advisory_xact_lock($1)", FIRST_KEY_LOCK)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+        sqlx::query!(
+            "UPDATE signing_keys SET verifies_until = $1 WHERE verifies_until IS NULL",
+            old_verifies_until.as_offset_date_time(),
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
+        sqlx::query!(
+            "INSERT INTO signing_keys (kid, public_jwk, private_key) VALUES ($1, $2, $3)",
+            new.kid,
+            new.public_jwk,
             private_key,
         )
         .execute(&mut *transaction)

@@ -95,7 +95,7 @@ async fn register(state: &AppState, administrator: Administrator, request: Reque
 }
 
 /// Lets administrators through, by name and password or by a token.
-async fn administrator(state: &AppState, headers: &HeaderMap, address: &str) -> Result<Administrator, Box<Response>> {
+pub(crate) async fn administrator(state: &AppState, headers: &HeaderMap, address: &str) -> Result<Administrator, Box<Response>> {
     let outcome = match credentials(headers) {
         Credentials::Basic(name, password) => state.app.authenticate_administrator(&name, password.into(), address).await,
         Credentials::Bearer(token) => match state.app.authenticate_bearer(&token).await {
@@ -116,7 +116,7 @@ async fn administrator(state: &AppState, headers: &HeaderMap, address: &str) -> 
     })
 }
 
-fn address(request: &Request) -> String {
+pub(crate) fn address(request: &Request) -> String {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map_or_else(|| "-".to_owned(), |info| info.0.ip().to_string())
 }
 

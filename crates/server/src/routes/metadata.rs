@@ -23,12 +23,14 @@ pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl 
             "issuer": url,
             "token_endpoint": format!("{url}/token"),
             "revocation_endpoint": format!("{url}/revoke"),
+            "introspection_endpoint": format!("{url}/introspect"),
             "jwks_uri": format!("{url}/.well-known/jwks.json"),
             "scopes_supported": ["memories:read", "memories:write"],
             "response_types_supported": [],
             "grant_types_supported": ["refresh_token"],
             "token_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": methods,
+            "introspection_endpoint_auth_methods_supported": methods,
             "service_documentation": format!("{url}/docs"),
         })),
     )
@@ -63,5 +65,5 @@ pub(crate) async fn mcp_protected_resource(State(state): State<AppState>) -> imp
 /// The keys that verify access tokens (RFC 7517).
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "oauth", operation_id = "jwks", responses((status = 200, description = "JWK set")))]
 pub(crate) async fn jwks(State(state): State<AppState>) -> impl IntoResponse {
-    (CACHED, Json(state.app.jwks()))
+    (CACHED, Json(state.app.jwks().await))
 }

@@ -1,8 +1,11 @@
 //! The REST API and the OAuth endpoints, one module a resource.
 
 pub(crate) mod clients;
+pub(crate) mod connections;
 pub(crate) mod health;
+pub(crate) mod introspection;
 pub(crate) mod metadata;
+pub(crate) mod revocation;
 pub(crate) mod tokens;
 pub(crate) mod tools;
 pub(crate) mod user_tokens;

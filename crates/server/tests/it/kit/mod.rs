@@ -55,6 +55,14 @@ pub struct Person {
     pub user_id: String,
 }
 
+impl Person {
+    /// From what the user-token flow answers.
+    pub fn from_answer(answer: &Value) -> Self {
+        let (token, refresh_token) = (word(&answer["access_token"]), word(&answer["refresh_token"]));
+        Self { token, refresh_token, user_id: word(&answer["user_id"]) }
+    }
+}
+
 impl TestServer {
     /// Starts a server on the test's database, with an administrator and a registered web application.
     pub async fn spawn(pool: &PgPool) -> Self {
@@ -100,6 +108,12 @@ impl TestServer {
         let config = config(&self.database_url, &self.key, &self.provider, &["--public-url", &self.url]);
         let running = picard_server::start(config).await.expect("a second server");
         Replica { url: format!("http://{}", running.address()), running: Some(running) }
+    }
+
+    /// What `picard-server rotate-signing-key` does, in a process of its own.
+    pub async fn rotate_signing_key(&self) -> String {
+        let config = config(&self.database_url, &self.key, &self.provider, &["--public-url", &self.url]);
+        picard_server::rotate_signing_key(&config).await.expect("a new key")
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -168,11 +182,7 @@ impl TestServer {
         let response = self.user_token(json!({ "username": username, "create_if_not_exists": true, "scope": scope })).await;
         assert_eq!(response.status(), StatusCode::OK);
         let answer: Value = response.json().await.expect("JSON");
-        Person {
-            token: word(&answer["access_token"]),
-            refresh_token: word(&answer["refresh_token"]),
-            user_id: word(&answer["user_id"]),
-        }
+        Person::from_answer(&answer)
     }
 
     /// Refreshes with the web application's credentials, at this server or another replica.

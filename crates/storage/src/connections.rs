@@ -1,0 +1,83 @@
+//! What people gave clients, seen as one connection a client.
+
+use picard_domain::{ClientId, Error, Scopes, Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::Store;
+use crate::error::storage_error;
+
+/// All that one person gives one client now.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The client.
+    pub client_id: ClientId,
+    /// Its name, as people see it.
+    pub client_name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When the oldest grant that still holds was given.
+    pub created_at: Timestamp,
+    /// When the client last got tokens.
+    pub last_used_at: Timestamp,
+}
+
+struct ConnectionRow {
+    client_id: Uuid,
+    client_name: String,
+    scopes: Vec<String>,
+    created_at: time::OffsetDateTime,
+    last_used_at: time::OffsetDateTime,
+}
+
+impl From<ConnectionRow> for Connection {
+    fn from(row: ConnectionRow) -> Self {
+        Self {
+            client_id: ClientId(row.client_id),
+            client_name: row.client_name,
+            scopes: Scopes::from_words(&row.scopes),
+            created_at: row.created_at.into(),
+            last_used_at: row.last_used_at.into(),
+        }
+    }
+}
+
+impl Store {
+    /// The clients that a person has given something that still holds; the last used one first.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn connections(&self, user_id: UserId) -> Result<Vec<Connection>, Error> {
+        sqlx::query_as!(
+            ConnectionRow,
+            r#"SELECT c.id AS client_id, c.name AS client_name, array_agg(DISTINCT s.scope) AS "scopes!",
+                      min(g.created_at) AS "created_at!", max(g.last_used_at) AS "last_used_at!"
+               FROM grants g JOIN clients c ON c.id = g.client_id CROSS JOIN LATERAL unnest(g.scopes) AS s (scope)
+               WHERE g.user_id = $1 AND g.revoked_at IS NULL AND g.expires_at > now()
+               GROUP BY c.id, c.name ORDER BY max(g.last_used_at) DESC, c.id"#,
+            user_id.0,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map(|rows| rows.into_iter().map(Connection::from).collect())
+        .map_err(storage_error)
+    }
+
+    /// Ends every grant of the person, of the client, or of both together, and says how many still held.
+    /// With neither it ends nothing.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn revoke_grants(&self, user_id: Option<UserId>, client_id: Option<ClientId>) -> Result<u64, Error> {
+        sqlx::query!(
+            "UPDATE grants SET revoked_at = now()
+             WHERE revoked_at IS NULL AND expires_at > now() AND ($1::uuid IS NOT NULL OR $2::uuid IS NOT NULL)
+               AND ($1::uuid IS NULL OR user_id = $1) AND ($2::uuid IS NULL OR client_id = $2)",
+            user_id.map(|id| id.0) as _,
+            client_id.map(|id| id.0) as _,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(storage_error)
+    }
+}
