@@ -90,16 +90,18 @@ impl App {
     /// Exchanges a refresh token for new tokens (RFC 6749 section 6) and uses it up.
     ///
     /// # Errors
-    /// `invalid_client`, `invalid_grant`, `invalid_scope`.
+    /// `invalid_client`, `invalid_grant`, `invalid_scope`, `invalid_target`.
     pub fn refresh<'a>(
         &'a self,
         credentials: &'a ClientCredentials,
         refresh_token: &'a str,
         scope: Option<&'a str>,
+        resource: Option<&'a str>,
     ) -> BoxFuture<'a, Result<IssuedTokens, TokenError>> {
         Box::pin(async move {
             let client = self.authenticate_client(credentials).await?;
-            let wanted = scope.filter(|scope| !scope.is_empty()).map(parse_scope).transpose()?;
+            let wanted = scope.map(parse_scope).transpose()?.flatten();
+            let audience = resource.map(|resource| self.audience_of(resource)).transpose()?;
             let old = hash_token(refresh_token);
             let invalid = || OAuthError::invalid_grant("The refresh token is not valid (any more): connect again.");
             let stored = self.0.store.refresh_token(&old).await?.ok_or_else(invalid)?;
@@ -123,7 +125,7 @@ impl App {
             if !self.0.store.rotate_refresh_token(&old, &hash_token(new.expose_secret()), expires_at).await? {
                 return Err(invalid().into());
             }
-            self.issue(&client, stored.user_id, stored.grant_id, scopes, &stored.audience, new)
+            self.issue(&client, stored.user_id, stored.grant_id, scopes, audience.as_ref().unwrap_or(&stored.audience), new)
         })
     }
 
@@ -201,6 +203,13 @@ impl App {
         Err(Error::Conflict("The account is being made by another request: try again.".to_owned()).into())
     }
 
+    fn audience_of(&self, resource: &str) -> Result<String, OAuthError> {
+        let issuer = &self.0.issuer;
+        issuer
+            .audience_of(resource)
+            .ok_or_else(|| OAuthError::invalid_target(format!("The resources are {} and {}.", issuer.url, issuer.mcp_audience())))
+    }
+
     async fn mint(&self, client: &Client, user_id: UserId, scopes: Scopes) -> Result<IssuedTokens, TokenError> {
         let refresh_token = random_token();
         let grant = NewGrant {
@@ -247,17 +256,21 @@ impl App {
     }
 }
 
-fn parse_scope(scope: &str) -> Result<Scopes, OAuthError> {
-    scope.parse().map_err(|error: picard_domain::scope::ScopeError| OAuthError::invalid_scope(format!("scope {error}.")))
+/// `None` when nothing is asked for. Every client gets refresh tokens, so `offline_access` says nothing.
+fn parse_scope(scope: &str) -> Result<Option<Scopes>, OAuthError> {
+    let words: Vec<&str> = scope.split(' ').filter(|word| *word != "offline_access").collect();
+    let scope = words.join(" ");
+    if scope.is_empty() {
+        return Ok(None);
+    }
+    let refused = |error: picard_domain::scope::ScopeError| OAuthError::invalid_scope(format!("scope {error}."));
+    scope.parse().map(Some).map_err(refused)
 }
 
 /// What the user-token flow gives: never the administration, never more than the client may have (UTK-08).
 fn requested_scopes(scope: Option<&str>, client: &Client) -> Result<Scopes, OAuthError> {
     let most: Scopes = [Scope::Read, Scope::Write].into_iter().collect::<Scopes>().intersection(&client.scopes);
-    let wanted = match scope.filter(|scope| !scope.is_empty()) {
-        Some(scope) => parse_scope(scope)?,
-        None => most.clone(),
-    };
+    let wanted = scope.map(parse_scope).transpose()?.flatten().unwrap_or_else(|| most.clone());
     if !wanted.is_empty() && wanted.is_subset(&most) {
         return Ok(wanted);
     }

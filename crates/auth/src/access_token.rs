@@ -30,6 +30,13 @@ impl Issuer {
     pub fn mcp_audience(&self) -> String {
         format!("{}/mcp", self.url)
     }
+
+    /// Whom a token is for that is asked for with this `resource` (RFC 8707); `None` when it is none of ours.
+    #[must_use]
+    pub fn audience_of(&self, resource: &str) -> Option<String> {
+        let wanted = resource.strip_suffix('/').unwrap_or(resource);
+        [self.url.clone(), self.mcp_audience()].into_iter().find(|audience| audience == wanted)
+    }
 }
 
 /// What a verified access token says.

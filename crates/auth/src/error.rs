@@ -36,6 +36,8 @@ errors! {
     unsupported_grant_type = "unsupported_grant_type";
     /// The scope is unknown or more than may be asked for (RFC 6749 section 5.2).
     invalid_scope = "invalid_scope";
+    /// The resource is none of this server's (RFC 8707 section 2).
+    invalid_target = "invalid_target";
     /// The account may not be used this way (RFC 6749 section 4.1.2.1).
     access_denied = "access_denied";
     /// There is no account of this name, and none was to be made.

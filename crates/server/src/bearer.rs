@@ -50,7 +50,7 @@ async fn authenticate(State(state): State<AppState>, mut request: Request, next:
             next.run(request).await
         }
         Err(error) => {
-            let sent = request.headers().contains_key(header::AUTHORIZATION);
+            let sent = sent_bearer(request.headers());
             refuse(error, state.app.public_url(), resource, sent)
         }
     }
@@ -64,6 +64,13 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether somebody tried with a bearer token, valid or not.
+pub(crate) fn sent_bearer(headers: &HeaderMap) -> bool {
+    let is_bearer =
+        |value: &header::HeaderValue| value.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"));
+    headers.get_all(header::AUTHORIZATION).iter().any(is_bearer)
 }
 
 /// The answer to a request that may not go on. An `error` is named only when a token was sent (JWT-11).

@@ -82,9 +82,13 @@ impl Parameters {
         self.get(name).ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing.")))
     }
 
-    /// Whether the parameter says yes.
-    pub(crate) fn is_true(&self, name: &str) -> bool {
-        self.get(name) == Some("true")
+    /// What the parameter says, `false` when it is left out.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, OAuthError> {
+        match self.get(name) {
+            Some("true") => Ok(true),
+            Some("false") | None => Ok(false),
+            Some(_) => Err(OAuthError::invalid_request(format!("{name} must be true or false."))),
+        }
     }
 }
 
@@ -141,10 +145,13 @@ fn from_json(bytes: &[u8]) -> Result<Parameters, OAuthError> {
         serde_json::Value::String(text) => Some(Ok((name, text))),
         serde_json::Value::Bool(value) => Some(Ok((name, value.to_string()))),
         serde_json::Value::Null => None,
+        _ if name == "create_if_not_exists" => {
+            Some(Err(OAuthError::invalid_request("create_if_not_exists must be true or false.")))
+        }
         _ if KNOWN.contains(&name.as_str()) => Some(Err(OAuthError::invalid_request(format!("{name} must be a text.")))),
         _ => None,
     });
     pairs.collect::<Result<_, _>>().map(Parameters)
 }
 
-const KNOWN: [&str; 6] = ["client_id", "client_secret", "username", "email", "create_if_not_exists", "scope"];
+const KNOWN: [&str; 5] = ["client_id", "client_secret", "username", "email", "scope"];

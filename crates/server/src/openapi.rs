@@ -30,6 +30,7 @@ pub fn document(public_url: &str) -> Value {
     document["servers"] = json!([{ "url": public_url }]);
     add_security(&mut document);
     add_problem(&mut document);
+    add_answers(&mut document);
     add_tools(&mut document);
     document
 }
@@ -41,6 +42,32 @@ fn add_security(document: &mut Value) {
         "administrator": { "type": "http", "scheme": "basic", "description": "An administrator's name or e-mail address and password." },
         "client": { "type": "http", "scheme": "basic", "description": "A client's id and secret (client_secret_basic)." },
     });
+}
+
+/// Answers that are no type of their own are described by their example.
+fn add_answers(document: &mut Value) {
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    let operations = paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+    let responses = operations.filter_map(|operation| operation["responses"].as_object_mut()).flat_map(Map::values_mut);
+    for content in responses.filter_map(|response| response.get_mut("content")?.get_mut("application/json")) {
+        if let Some(example) = content.get("example") {
+            content["schema"] = schema_of(example);
+        }
+    }
+}
+
+fn schema_of(example: &Value) -> Value {
+    match example {
+        Value::Object(members) => {
+            let properties: Map<String, Value> = members.iter().map(|(name, value)| (name.clone(), schema_of(value))).collect();
+            json!({ "type": "object", "required": members.keys().collect::<Vec<_>>(), "properties": properties })
+        }
+        Value::Array(items) => json!({ "type": "array", "items": items.first().map_or(json!({}), schema_of) }),
+        Value::String(_) => json!({ "type": "string" }),
+        Value::Number(_) => json!({ "type": "integer" }),
+        Value::Bool(_) => json!({ "type": "boolean" }),
+        Value::Null => json!({}),
+    }
 }
 
 /// Every failed answer has the same body (RFC 9457), so it is described once and put everywhere.

@@ -48,7 +48,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let (open, _) = open_routes().split_for_parts();
     let (api, _) = api_routes().split_for_parts();
     let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
-    let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp));
+    let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp)).layer(from_fn(request::explain));
     let inner = open
         .merge(api)
         .merge(documents::routes())
@@ -57,6 +57,8 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         // Where MCP clients look besides.
         .route("/.well-known/oauth-authorization-server/mcp", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))
+        .route("/.well-known/openid-configuration/mcp", get(metadata::authorization_server))
+        .route("/mcp/.well-known/openid-configuration", get(metadata::authorization_server))
         .with_state(state)
         .merge(mcp)
         .fallback(request::not_found)

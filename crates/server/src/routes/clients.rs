@@ -11,7 +11,7 @@ use picard_domain::Error;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-use crate::bearer::{Resource, refuse};
+use crate::bearer::{Resource, refuse, sent_bearer};
 use crate::body::StrictJson;
 use crate::error::Problem;
 use crate::state::AppState;
@@ -106,7 +106,7 @@ pub(crate) async fn administrator(state: &AppState, headers: &HeaderMap, address
     };
     outcome.map_err(|error| {
         let is_unauthorized = matches!(error, Error::Unauthorized);
-        let was_sent = headers.contains_key(header::AUTHORIZATION);
+        let was_sent = sent_bearer(headers);
         let mut response = refuse(error, state.app.public_url(), Resource::Api, was_sent);
         if is_unauthorized {
             let basic = header::HeaderValue::from_static("Basic realm=\"picard\", charset=\"UTF-8\"");

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::state::AppState;
 
 /// What this is and where to go on.
-#[utoipa::path(get, path = "/", tag = "health", operation_id = "index", responses((status = 200, description = "Name, version and links")))]
+#[utoipa::path(get, path = "/", tag = "health", operation_id = "index", responses(
+    (status = 200, description = "Name, version and links", body = Value, example = json!({"name": "Picard", "version": "0.1.0", "docs": "…/docs",
+        "openapi": "…/openapi.json", "mcp": "…/mcp", "health": "…/health"}))))]
 pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
     let url = state.app.public_url();
     Json(json!({
@@ -26,7 +28,7 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
 
 /// How everything is: `ok`, or `degraded` while embeddings wait; 503 while the database is away.
 #[utoipa::path(get, path = "/health", tag = "health", operation_id = "health", responses(
-    (status = 200, description = "The server works", example = json!({
+    (status = 200, description = "The server works", body = Value, example = json!({
         "status": "ok", "checks": {"database": "ok", "embedding": "ok", "llm": "not_configured", "embedding_backlog": 0}})),
     (status = 503, description = "The database is away")))]
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
@@ -47,14 +49,14 @@ pub(crate) async fn health(State(state): State<AppState>) -> Response {
 }
 
 /// 200 while the process runs; asks nobody else.
-#[utoipa::path(get, path = "/health/liveness", tag = "health", operation_id = "liveness", responses((status = 200, description = "The process runs")))]
+#[utoipa::path(get, path = "/health/liveness", tag = "health", operation_id = "liveness", responses((status = 200, description = "The process runs", body = Value, example = json!({"status": "ok"}))))]
 pub(crate) async fn liveness() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 /// 200 while the server may get traffic.
 #[utoipa::path(get, path = "/health/readiness", tag = "health", operation_id = "readiness", responses(
-    (status = 200, description = "The server may get traffic"), (status = 503, description = "Not now")))]
+    (status = 200, description = "The server may get traffic", body = Value, example = json!({"status": "ok"})), (status = 503, description = "Not now")))]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Response {
     if state.app.is_ready().await {
         Json(json!({ "status": "ok" })).into_response()

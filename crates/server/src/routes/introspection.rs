@@ -15,6 +15,7 @@ use crate::state::AppState;
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the form itself is read by OAuthBody")]
 pub(crate) struct IntrospectionForm {
     /// An access token or a refresh token.
+    #[schema(example = "Wb0m2…")]
     token: String,
     /// Ignored: the token tells.
     #[schema(required = false)]
@@ -24,7 +25,7 @@ pub(crate) struct IntrospectionForm {
 /// Says what a token of the client is worth now; every other token is just not active.
 #[utoipa::path(post, path = "/introspect", tag = "oauth", operation_id = "introspect",
     request_body(content = IntrospectionForm, content_type = "application/x-www-form-urlencoded"), security((), ("client" = [])), responses(
-    (status = 200, description = "What the token is worth", example = json!({"active": true, "scope": "memories:read", "client_id": "…",
+    (status = 200, description = "What the token is worth", body = Value, example = json!({"active": true, "scope": "memories:read", "client_id": "…",
         "sub": "…", "iss": "…", "aud": "…", "iat": 1, "exp": 2, "jti": "…", "token_type": "Bearer"})),
     (status = 400, description = "invalid_request"), (status = 401, description = "invalid_client")))]
 pub(crate) async fn introspect(State(state): State<AppState>, request: Request) -> Response {

@@ -13,7 +13,9 @@ const CACHED: [(header::HeaderName, &str); 2] =
 
 /// The authorization server's metadata (RFC 8414): what works, and nothing else (TOK-15).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "oauth", operation_id = "authorization_server_metadata",
-    responses((status = 200, description = "RFC 8414 metadata")))]
+    responses(
+    (status = 200, description = "RFC 8414 metadata", body = Value, example = json!({"issuer": "http://127.0.0.1:8001",
+        "token_endpoint": "http://127.0.0.1:8001/token", "scopes_supported": ["memories:read", "memories:write"]}))))]
 pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl IntoResponse {
     let url = state.app.public_url();
     let methods = ["client_secret_basic", "client_secret_post", "none"];
@@ -50,20 +52,26 @@ fn resource(state: &AppState, path: &str) -> Value {
 
 /// The REST API as a protected resource (RFC 9728).
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "oauth", operation_id = "protected_resource_metadata",
-    responses((status = 200, description = "RFC 9728 metadata")))]
+    responses(
+    (status = 200, description = "RFC 9728 metadata", body = Value, example = json!({"resource": "http://127.0.0.1:8001",
+        "authorization_servers": ["http://127.0.0.1:8001"], "scopes_supported": ["memories:read", "memories:write"]}))))]
 pub(crate) async fn protected_resource(State(state): State<AppState>) -> impl IntoResponse {
     (CACHED, Json(resource(&state, "")))
 }
 
 /// The MCP endpoint as a protected resource (RFC 9728).
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource/mcp", tag = "oauth", operation_id = "mcp_protected_resource_metadata",
-    responses((status = 200, description = "RFC 9728 metadata")))]
+    responses(
+    (status = 200, description = "RFC 9728 metadata", body = Value, example = json!({"resource": "http://127.0.0.1:8001",
+        "authorization_servers": ["http://127.0.0.1:8001"], "scopes_supported": ["memories:read", "memories:write"]}))))]
 pub(crate) async fn mcp_protected_resource(State(state): State<AppState>) -> impl IntoResponse {
     (CACHED, Json(resource(&state, "/mcp")))
 }
 
 /// The keys that verify access tokens (RFC 7517).
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "oauth", operation_id = "jwks", responses((status = 200, description = "JWK set")))]
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "oauth", operation_id = "jwks", responses(
+    (status = 200, description = "JWK set", body = Value, example = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "…", "y": "…",
+        "use": "sig", "alg": "ES256", "kid": "…"}]}))))]
 pub(crate) async fn jwks(State(state): State<AppState>) -> impl IntoResponse {
     (CACHED, Json(state.app.jwks().await))
 }

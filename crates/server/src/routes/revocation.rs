@@ -28,7 +28,7 @@ pub(crate) struct Revocation {
 /// Ends all tokens of a person, of a client, or of a client for a person, at once.
 #[utoipa::path(post, path = "/api/admin/tokens/revoke", tag = "administration", operation_id = "revoke_tokens",
     request_body = Revocation, security(("administrator" = []), ("bearer" = ["memories:admin"])), responses(
-    (status = 200, description = "How many grants ended", example = json!({"revoked": 3})),
+    (status = 200, description = "How many grants ended", body = Value, example = json!({"revoked": 3})),
     (status = 401, description = "Not an administrator's name and password"),
     (status = 403, description = "Somebody who is not an administrator"),
     (status = 422, description = "Neither a person nor a client"),

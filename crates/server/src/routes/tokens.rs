@@ -22,10 +22,14 @@ pub(crate) struct TokenForm {
     #[schema(example = "refresh_token")]
     grant_type: String,
     /// The refresh token; it is used up.
+    #[schema(example = "Wb0m2…")]
     refresh_token: String,
     /// Fewer scopes than were granted.
-    #[schema(required = false)]
+    #[schema(example = "memories:read", required = false)]
     scope: String,
+    /// Whom the access token is for: the server's URL, or that of its MCP endpoint (RFC 8707).
+    #[schema(example = "http://127.0.0.1:8001/mcp", required = false)]
+    resource: String,
     /// Unless the client uses HTTP Basic.
     #[schema(required = false)]
     client_id: String,
@@ -39,6 +43,7 @@ pub(crate) struct TokenForm {
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the form itself is read by OAuthBody")]
 pub(crate) struct RevocationForm {
     /// An access token, or a refresh token, which takes its whole family with it.
+    #[schema(example = "Wb0m2…")]
     token: String,
     /// Ignored: the token tells.
     #[schema(required = false)]
@@ -69,9 +74,9 @@ pub(crate) fn credentials(body: &OAuthBody, parameters: &Parameters) -> Result<C
 /// Exchanges a refresh token for new tokens; the old one is used up.
 #[utoipa::path(post, path = "/token", tag = "oauth", operation_id = "token",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"), security((), ("client" = [])), responses(
-    (status = 200, description = "New tokens", example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 3600,
+    (status = 200, description = "New tokens", body = Value, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 3600,
         "refresh_token": "…", "scope": "memories:read memories:write"})),
-    (status = 400, description = "invalid_request, invalid_grant, invalid_scope or unsupported_grant_type"),
+    (status = 400, description = "invalid_request, invalid_grant, invalid_scope, invalid_target or unsupported_grant_type"),
     (status = 401, description = "invalid_client")))]
 pub(crate) async fn token(State(state): State<AppState>, request: Request) -> Response {
     let body = match OAuthBody::read(request, &state, false).await {
@@ -92,7 +97,8 @@ async fn refresh(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, Tok
         _ => return Err(OAuthError::unsupported_grant_type("The grant types are: refresh_token.").into()),
     }
     let credentials = credentials(body, parameters)?;
-    state.app.refresh(&credentials, parameters.require("refresh_token")?, parameters.get("scope")).await
+    let refresh_token = parameters.require("refresh_token")?;
+    state.app.refresh(&credentials, refresh_token, parameters.get("scope"), parameters.get("resource")).await
 }
 
 /// Revokes a token of the client; one that is unknown is no error.

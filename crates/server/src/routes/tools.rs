@@ -27,6 +27,11 @@ struct ToolCall {
     (status = 413, description = "The body is too large"), (status = 415, description = "The body is not JSON by its type"),
     (status = 422, description = "Something is wrong with the data"), (status = 503, description = "The database or the embeddings are away")))]
 pub(crate) async fn call_tool(State(state): State<AppState>, Extension(caller): Extension<Caller>, request: Request) -> Response {
+    // Without this a client that tries again would store a second memory and never know.
+    if request.headers().contains_key("idempotency-key") {
+        let error = Error::invalid("Idempotency-Key", "is not supported by this version: leave the header out");
+        return ApiError(error, state.app.public_url().to_owned()).into_response();
+    }
     let call = match StrictJson::<ToolCall>::from_request(request, &state).await {
         Ok(StrictJson(call)) => call,
         Err(problem) => return problem.into_response(),

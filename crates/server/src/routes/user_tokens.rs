@@ -14,8 +14,10 @@ use crate::state::AppState;
 #[expect(dead_code, reason = "describes the body for the OpenAPI document; the body itself is read by OAuthBody")]
 pub(crate) struct UserTokenBody {
     /// The client's id.
+    #[schema(example = "6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11")]
     client_id: String,
     /// The client's secret.
+    #[schema(example = "Wb0m2…")]
     client_secret: String,
     /// The person's name at the client.
     #[schema(example = "ada")]
@@ -32,10 +34,12 @@ pub(crate) struct UserTokenBody {
 }
 
 /// Gives tokens for a person to the client that made their account.
-#[utoipa::path(post, path = "/api/user-tokens/user-token", tag = "oauth", operation_id = "user_token", request_body = UserTokenBody,
+#[utoipa::path(post, path = "/api/user-tokens/user-token", tag = "oauth", operation_id = "user_token",
+    request_body(content((UserTokenBody = "application/json"), (UserTokenBody = "application/x-www-form-urlencoded"))),
     security((), ("client" = [])), responses(
-    (status = 200, description = "Tokens", example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 3600,
+    (status = 200, description = "Tokens", body = serde_json::Value, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 3600,
         "refresh_token": "…", "scope": "memories:read memories:write", "user_id": "6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11"})),
+    (status = 400, description = "invalid_request or invalid_scope"),
     (status = 401, description = "invalid_client"), (status = 403, description = "unauthorized_client or access_denied"),
     (status = 404, description = "user_not_found"), (status = 409, description = "account_link_required")))]
 pub(crate) async fn user_token(State(state): State<AppState>, request: Request) -> Response {
@@ -60,7 +64,7 @@ async fn issue(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, Token
     let request = UserTokenRequest {
         username: parameters.require("username")?.to_owned(),
         email: parameters.get("email").map(str::to_owned),
-        create_if_not_exists: parameters.is_true("create_if_not_exists"),
+        create_if_not_exists: parameters.flag("create_if_not_exists")?,
         scope: parameters.get("scope").map(str::to_owned),
     };
     state.app.user_token(&credentials, request).await

@@ -91,9 +91,62 @@ async fn only_the_listed_grant_types_work_and_only_in_the_body(pool: PgPool) {
         server.post("/token?grant_type=refresh_token").basic_auth(id, Some(secret)).form(&[("refresh_token", token)]);
     assert_eq!(answer(grant_in_query).await, refused(400, "invalid_request"), "TOK-12");
 
-    let with_unknown = format!("{everything}&resource=x&audience=y");
+    let with_unknown = format!("{everything}&foo=x&audience=y");
     let response = form(with_unknown).send().await.expect("an answer");
     assert_eq!(response.status(), 200, "unknown parameters are ignored, and nothing above used the token up");
+}
+
+/// The audience of an access token.
+fn audience(answer: &Value) -> String {
+    use base64::Engine as _;
+    let token = answer["access_token"].as_str().expect("a token");
+    let claims =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').nth(1).expect("a part")).expect("base64url");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    claims["aud"].as_str().expect("a text").to_owned()
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_resource_decides_whom_the_token_is_for(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let mut refresh_token = server.sign_in("ada").await.refresh_token;
+    let ask = |refresh_token: &str, resource: &str| {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("resource", resource)];
+        server.post("/token").basic_auth(&server.client_id, Some(&server.client_secret)).form(&form)
+    };
+
+    let mcp = format!("{}/mcp", server.url);
+    for foreign in ["https://evil.example/", "x", &format!("{mcp}/x"), &format!("{mcp}#x"), &server.url.replace("http", "HTTP")] {
+        assert_eq!(answer(ask(&refresh_token, foreign)).await, refused(400, "invalid_target"), "AUT-10 {foreign}");
+    }
+    let slash = format!("{}/", server.url);
+    for (resource, expected) in [(&mcp, &mcp), (&server.url, &server.url), (&slash, &server.url)] {
+        let response: Value = ask(&refresh_token, resource).send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(&audience(&response), expected, "RFC 8707");
+        assert!(server.is_welcome_at(&server.url, response["access_token"].as_str().expect("a token")).await);
+        refresh_token = response["refresh_token"].as_str().expect("a token").to_owned();
+    }
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn offline_access_is_ignored_when_asked_for(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+
+    let mut refresh_token = String::new();
+    for (asked, given) in [
+        ("memories:read offline_access", "memories:read"),
+        ("offline_access", "memories:read memories:write"),
+        ("offline_access memories:write memories:read", "memories:read memories:write"),
+    ] {
+        let request = serde_json::json!({ "username": "ada", "create_if_not_exists": true, "scope": asked });
+        let response: Value = server.user_token(request).await.json().await.expect("JSON");
+        assert_eq!(response["scope"], given, "{asked}");
+        refresh_token = response["refresh_token"].as_str().expect("a token").to_owned();
+    }
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("scope", "memories:read offline_access")];
+    let request = server.post("/token").basic_auth(&server.client_id, Some(&server.client_secret)).form(&form);
+    let response: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(response["scope"], "memories:read");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]

@@ -193,3 +193,26 @@ async fn without_a_token_nothing_is_answered(pool: PgPool) {
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     assert!(challenge(&response).contains("/.well-known/oauth-protected-resource/mcp"));
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_refusal_of_the_transport_is_a_problem_document_too(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let with_token = |request: RequestBuilder| request.bearer_auth(&ada.token);
+
+    for (request, status, code) in [
+        (with_token(server.post("/mcp")).header("accept", "application/json").json(&ping), 406, "not_acceptable"),
+        (plain(&server, &ada).header("origin", "https://evil.example").json(&ping), 403, "forbidden"),
+        (with_token(server.request(reqwest::Method::PUT, "/mcp")), 405, "method_not_allowed"),
+        (plain(&server, &ada).header("mcp-session-id", "unknown").json(&ping), 404, "not_found"),
+    ] {
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{status}");
+        assert!(response.headers().contains_key("x-request-id"));
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!((&body["code"], &body["status"]), (&json!(code), &json!(status)), "{body}");
+        assert!(body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{body}");
+    }
+}
