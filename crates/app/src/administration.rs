@@ -46,6 +46,8 @@ pub struct RegisteredClient {
     pub redirect_uris: Vec<String>,
     /// What it may ask for at most.
     pub scopes: Scopes,
+    /// Whether it can keep a secret.
+    pub is_confidential: bool,
 }
 
 impl App {
@@ -138,6 +140,7 @@ impl App {
                 client_name: client.name,
                 redirect_uris: client.redirect_uris,
                 scopes: client.scopes,
+                is_confidential: client.secret_hash.is_some(),
             })
         })
     }

@@ -4,6 +4,7 @@ use picard_crypto::{KeyRing, SealingKey, hash_token};
 use picard_domain::page::Position;
 use picard_domain::{Error, MemoryId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub(crate) struct Cursors(SealingKey);
 
@@ -24,6 +25,18 @@ impl Cursors {
     pub(crate) fn seal(&self, person: UserId, question: &str, position: Position) -> String {
         let sealed = Sealed { list: list(person, question), moment: position.moment, id: position.id };
         self.0.seal(&serde_json::to_vec(&sealed).expect("three plain members become JSON"))
+    }
+
+    /// Seals a place in a list of the administration.
+    pub(crate) fn seal_place(&self, person: UserId, question: &str, moment: Timestamp, id: Uuid) -> String {
+        self.seal(person, question, Position { moment: Some(moment), id: MemoryId(id) })
+    }
+
+    /// Opens a place in a list of the administration.
+    pub(crate) fn open_place(&self, person: UserId, question: &str, cursor: &str) -> Result<(Timestamp, Uuid), Error> {
+        let position = self.open(person, question, cursor)?;
+        let moment = position.moment.ok_or_else(|| Error::invalid("cursor", "must be a next_cursor of this list"))?;
+        Ok((moment, position.id.0))
     }
 
     /// Opens a cursor that was sealed for the same person and the same question.

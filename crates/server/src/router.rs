@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
-use crate::routes::{clients, connections, health, introspection, metadata, revocation, tokens, tools, user_tokens};
+use crate::routes::{clients, connections, health, introspection, metadata, people, revocation, tokens, tools, user_tokens};
 use crate::state::AppState;
 use crate::{bearer, documents, request};
 
@@ -35,6 +35,11 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(introspection::introspect))
         .routes(routes!(user_tokens::user_token))
         .routes(routes!(clients::register_client))
+        .routes(routes!(clients::list))
+        .routes(routes!(clients::get, clients::update, clients::delete))
+        .routes(routes!(clients::replace_secret))
+        .routes(routes!(people::list_people))
+        .routes(routes!(people::get_person, people::change_person, people::delete_person))
         .routes(routes!(revocation::revoke_tokens))
 }
 

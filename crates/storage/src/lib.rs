@@ -13,6 +13,7 @@ pub mod embedding_jobs;
 mod error;
 pub mod grants;
 pub mod memories;
+pub mod people;
 pub mod sign_ins;
 pub mod signing_keys;
 mod store;

@@ -1,10 +1,12 @@
 //! The REST API and the OAuth endpoints, one module a resource.
 
+mod admin;
 pub(crate) mod clients;
 pub(crate) mod connections;
 pub(crate) mod health;
 pub(crate) mod introspection;
 pub(crate) mod metadata;
+pub(crate) mod people;
 pub(crate) mod revocation;
 pub(crate) mod tokens;
 pub(crate) mod tools;

@@ -1,16 +1,14 @@
 //! Tokens ended by an administrator.
 
 use axum::Json;
-use axum::extract::{FromRequest as _, Request, State};
-use axum::response::{IntoResponse, Response};
-use picard_app::Administrator;
+use axum::extract::State;
 use picard_domain::{ClientId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::body::StrictJson;
 use crate::error::Problem;
-use crate::routes::clients::{address, administrator};
+use crate::routes::admin::Admin;
 use crate::state::AppState;
 
 /// Whose tokens are to end; at least one of the two.
@@ -33,20 +31,11 @@ pub(crate) struct Revocation {
     (status = 403, description = "Somebody who is not an administrator"),
     (status = 422, description = "Neither a person nor a client"),
     (status = 429, description = "Too many failed tries")))]
-pub(crate) async fn revoke_tokens(State(state): State<AppState>, request: Request) -> Response {
-    let (headers, address) = (request.headers().clone(), address(&request));
-    let administrator = match administrator(&state, &headers, &address).await {
-        Ok(administrator) => administrator,
-        Err(response) => return *response,
-    };
-    match revoke(&state, administrator, request).await {
-        Ok(answer) => Json(answer).into_response(),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn revoke(state: &AppState, administrator: Administrator, request: Request) -> Result<Value, Problem> {
-    let StrictJson(body) = StrictJson::<Revocation>::from_request(request, state).await?;
+pub(crate) async fn revoke_tokens(
+    State(state): State<AppState>,
+    Admin(administrator): Admin,
+    StrictJson(body): StrictJson<Revocation>,
+) -> Result<Json<Value>, Problem> {
     let revoked = state.app.revoke_tokens(administrator, body.user_id, body.client_id).await?;
-    Ok(json!({ "revoked": revoked }))
+    Ok(Json(json!({ "revoked": revoked })))
 }

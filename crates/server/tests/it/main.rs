@@ -1,6 +1,7 @@
 //! The server from outside: real HTTP, a real PostgreSQL a test.
 #![expect(unreachable_pub, reason = "the kit is one module of one binary; pub says what tests use")]
 
+mod administration;
 mod arrows;
 mod bearer;
 mod changes;
