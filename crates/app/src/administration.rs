@@ -2,16 +2,12 @@
 
 use futures_util::future::BoxFuture;
 use picard_auth::client::check_registration;
-use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token, random_token};
-use picard_domain::account::folded;
-use picard_domain::{Caller, ClientId, Error, Scope, Scopes, UserId};
-use picard_storage::accounts::Account;
+use picard_crypto::{ExposeSecret, SecretString, hash_token, random_token};
+use picard_domain::{Caller, ClientId, ClientOrigin, Error, Scope, Scopes, UserId};
+use picard_storage::audit::NewAuditEvent;
 use picard_storage::clients::Client;
 
 use crate::App;
-
-/// The most failed tries to sign in a minute, per account and address.
-const MOST_FAILURES: i32 = 10;
 
 /// Somebody who has proved to be an administrator.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +47,11 @@ pub struct RegisteredClient {
 }
 
 impl App {
-    /// Lets an administrator in by name or e-mail address and password. Unknown names cost the same time as wrong
-    /// passwords, and ten failures a minute from one address close the door for it (LOG-05, LOG-07).
+    /// Lets an administrator in by name or e-mail address and password, under the rules of every sign-in.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`], [`Error::RateLimited`], [`Error::Unavailable`] when too many passwords are being hashed.
+    /// [`Error::Unauthorized`], [`Error::RateLimited`], [`Error::Unavailable`] when too many passwords are being hashed;
+    /// [`Error::Forbidden`] for the right password of somebody who is no administrator.
     pub fn authenticate_administrator<'a>(
         &'a self,
         name: &'a str,
@@ -63,28 +59,8 @@ impl App {
         address: &'a str,
     ) -> BoxFuture<'a, Result<Administrator, Error>> {
         Box::pin(async move {
-            let key = folded(name);
-            let subject = hash_token(&format!("sign-in {key} {address}"));
-            if let Some(retry_after) = self.0.store.sign_in_wait(&subject, MOST_FAILURES).await? {
-                return Err(Error::RateLimited { retry_after });
-            }
-            let account = match self.0.store.account_by_username(&key).await? {
-                Some(account) => Some(account),
-                None => self.0.store.account_by_email(&key).await?,
-            };
-            let is_match = self.password_fits(account.as_ref(), password).await?;
-            match account {
-                Some(account) if is_match && account.is_active && account.is_superuser => {
-                    Ok(Administrator { user_id: account.id })
-                }
-                // The right password of somebody who is no administrator is no failed try.
-                Some(account) if is_match && account.is_active => Err(Error::Forbidden),
-                _ => {
-                    self.0.store.count_sign_in_failure(&subject).await?;
-                    tracing::warn!(event = "sign_in_failed", "A sign-in as administrator failed.");
-                    Err(Error::Unauthorized)
-                }
-            }
+            let account = self.authenticate_person(name, password, address).await?;
+            if account.is_superuser { Ok(Administrator { user_id: account.id }) } else { Err(Error::Forbidden) }
         })
     }
 
@@ -95,17 +71,6 @@ impl App {
     pub fn administrator(&self, caller: &Caller) -> Result<Administrator, Error> {
         caller.require(Scope::Admin)?;
         if caller.is_superuser { Ok(Administrator { user_id: caller.user_id }) } else { Err(Error::Forbidden) }
-    }
-
-    async fn password_fits(&self, account: Option<&Account>, password: SecretString) -> Result<bool, Error> {
-        let stored = account.and_then(|account| account.password_hash.as_deref());
-        let busy = |error| Error::unavailable("Signing in", error);
-        let verdict = self.0.passwords.verify(password.clone(), stored).await.map_err(busy)?;
-        if let (Verdict::MatchNeedsRehash, Some(account), Some(old)) = (verdict, account, stored) {
-            let new = self.0.passwords.hash(password).await.map_err(busy)?;
-            self.0.store.replace_password_hash(account.id, old, &new).await?;
-        }
-        Ok(verdict != Verdict::NoMatch)
     }
 
     /// Registers an OAuth client.
@@ -128,8 +93,12 @@ impl App {
                 redirect_uris: checked.redirect_uris,
                 scopes: checked.scopes,
                 secret_hash: secret.as_ref().map(|secret| hash_token(secret.expose_secret())),
+                origin: ClientOrigin::Administrator,
+                auth_method: None,
+                metadata_url: None,
             };
             self.0.store.create_client(&client).await?;
+            self.record_of_client("client_registered", administrator, client.id).await?;
             tracing::info!(
                 event = "client_registered", user.id = %administrator.user_id, client.id = %client.id,
                 "An administrator registered a client."
@@ -143,5 +112,16 @@ impl App {
                 is_confidential: client.secret_hash.is_some(),
             })
         })
+    }
+
+    /// Keeps what an administrator did to a client.
+    pub(crate) async fn record_of_client(
+        &self,
+        event: &'static str,
+        administrator: Administrator,
+        client_id: ClientId,
+    ) -> Result<(), Error> {
+        let (user_id, client_id) = (Some(administrator.user_id), Some(client_id));
+        self.record(NewAuditEvent { event, user_id, client_id, ..Default::default() }).await
     }
 }

@@ -16,12 +16,12 @@ impl App {
             let state = self
                 .0
                 .store
-                .bearer_state(claims.grant_id, claims.user_id, claims.client_id, claims.token_id)
+                .bearer_state(claims.grant_id, claims.user_id, &claims.client_id, claims.token_id)
                 .await?
                 .ok_or(Error::Unauthorized)?;
             Ok(Caller {
                 user_id: claims.user_id,
-                client_id: claims.client_id,
+                client_id: state.client_id,
                 grant_id: claims.grant_id,
                 scopes: claims.scopes,
                 is_superuser: state.is_superuser,

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use picard_auth::client::check_registration;
 use picard_crypto::{ExposeSecret, SecretString, hash_token, random_token};
 use picard_domain::page::ListLimit;
-use picard_domain::{ClientId, Error, Timestamp};
+use picard_domain::{ClientAuthMethod, ClientId, Error, Timestamp};
 use picard_storage::clients::Client;
 
 use crate::{Administrator, App, RegisterClient, RegisteredClient};
@@ -76,10 +76,15 @@ impl App {
                 redirect_uris: checked.redirect_uris,
                 scopes: checked.scopes,
                 secret_hash: if checked.is_confidential { new_hash.or(known.secret_hash) } else { None },
+                origin: known.origin,
+                // Whatever it had registered for must fit what it is now.
+                auth_method: known.auth_method.filter(|method| (*method != ClientAuthMethod::None) == checked.is_confidential),
+                metadata_url: known.metadata_url,
             };
             if !self.0.store.update_client(&client).await? {
                 return Err(Error::NotFound);
             }
+            self.record_of_client("client_updated", administrator, id).await?;
             tracing::info!(event = "client_updated", user.id = %administrator.user_id, client.id = %id, "An administrator changed a client.");
             Ok(RegisteredClient {
                 client_id: id,
@@ -104,6 +109,7 @@ impl App {
         Box::pin(async move {
             let secret = random_token();
             if self.0.store.replace_client_secret(id, &hash_token(secret.expose_secret())).await? {
+                self.record_of_client("client_secret_replaced", administrator, id).await?;
                 tracing::warn!(event = "client_secret_replaced", user.id = %administrator.user_id, client.id = %id, "A client got a new secret.");
                 return Ok(secret);
             }
@@ -121,6 +127,7 @@ impl App {
             if !self.0.store.delete_client(id).await? {
                 return Err(Error::NotFound);
             }
+            self.record_of_client("client_deleted", administrator, id).await?;
             tracing::warn!(event = "client_deleted", user.id = %administrator.user_id, client.id = %id, "An administrator deleted a client.");
             Ok(())
         })

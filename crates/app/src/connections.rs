@@ -2,9 +2,10 @@
 
 use futures_util::future::BoxFuture;
 use picard_domain::{Caller, ClientId, Error, Scope, UserId};
+use picard_storage::audit::NewAuditEvent;
 use picard_storage::connections::Connection;
 
-use crate::{Administrator, App};
+use crate::{Administrator, App, Session};
 
 impl App {
     /// The clients that the caller has given something that still holds (REV-08).
@@ -28,12 +29,39 @@ impl App {
             if client_id != caller.client_id {
                 caller.require(Scope::Write)?;
             }
-            if self.0.store.revoke_grants(Some(caller.user_id), Some(client_id)).await? == 0 {
-                return Err(Error::NotFound);
-            }
-            tracing::info!(event = "connection_ended", user.id = %caller.user_id, client.id = %client_id, "A person ended a connection.");
-            Ok(())
+            self.end_connection(caller.user_id, client_id).await
         })
+    }
+
+    /// The same two for somebody who is signed in at the server's own pages, where everything that is theirs is open.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub fn connections_of<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<Vec<Connection>, Error>> {
+        Box::pin(async move { self.0.store.connections(session.person.user_id).await })
+    }
+
+    /// Ends every token of the client for the person who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the person is not connected to that client.
+    pub fn disconnect_from<'a>(&'a self, session: &'a Session, client_id: ClientId) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.end_connection(session.person.user_id, client_id).await })
+    }
+
+    async fn end_connection(&self, user_id: UserId, client_id: ClientId) -> Result<(), Error> {
+        if self.0.store.revoke_grants(Some(user_id), Some(client_id)).await? == 0 {
+            return Err(Error::NotFound);
+        }
+        self.record(NewAuditEvent {
+            event: "connection_ended",
+            user_id: Some(user_id),
+            client_id: Some(client_id),
+            ..Default::default()
+        })
+        .await?;
+        tracing::info!(event = "connection_ended", user.id = %user_id, client.id = %client_id, "A person ended a connection.");
+        Ok(())
     }
 
     /// Ends all tokens of a person, of a client, or of a client for a person; gives back how many grants ended.
@@ -51,6 +79,15 @@ impl App {
                 return Err(Error::invalid("user_id", "or client_id must be given"));
             }
             let revoked = self.0.store.revoke_grants(user_id, client_id).await?;
+            self.record(NewAuditEvent {
+                event: "tokens_revoked",
+                user_id: Some(administrator.user_id),
+                subject_id: user_id,
+                client_id,
+                details: serde_json::json!({ "count": revoked }),
+                ..Default::default()
+            })
+            .await?;
             tracing::warn!(
                 event = "tokens_revoked", user.id = %administrator.user_id, count = revoked, "An administrator ended tokens."
             );

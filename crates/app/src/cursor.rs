@@ -39,6 +39,20 @@ impl Cursors {
         Ok((moment, position.id.0))
     }
 
+    /// Seals a name in a list that is sorted by names.
+    pub(crate) fn seal_name(&self, person: UserId, question: &str, name: &str) -> String {
+        self.0.seal(&serde_json::to_vec(&(list(person, question), name)).expect("two plain members become JSON"))
+    }
+
+    /// Opens a name in a list that is sorted by names.
+    pub(crate) fn open_name(&self, person: UserId, question: &str, cursor: &str) -> Result<String, Error> {
+        let opened = self.0.open(cursor).and_then(|opened| serde_json::from_slice::<([u8; 32], String)>(&opened).ok());
+        match opened {
+            Some((sealed_for, name)) if sealed_for == list(person, question) => Ok(name),
+            _ => Err(Error::invalid("cursor", "must be the next_cursor of the same list with the same filters")),
+        }
+    }
+
     /// Opens a cursor that was sealed for the same person and the same question.
     pub(crate) fn open(&self, person: UserId, question: &str, cursor: &str) -> Result<Position, Error> {
         let refused = || Error::invalid("cursor", "must be the next_cursor of the same list with the same filters");

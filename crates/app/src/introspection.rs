@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use picard_auth::client::ClientCredentials;
 use picard_crypto::hash_token;
-use picard_domain::{ClientId, Scopes, TokenId, UserId};
+use picard_domain::{Scopes, TokenId, UserId};
 
 use crate::{App, TokenError};
 
@@ -12,8 +12,8 @@ use crate::{App, TokenError};
 pub struct ActiveToken {
     /// What it allows.
     pub scopes: Scopes,
-    /// The client.
-    pub client_id: ClientId,
+    /// The client, as it names itself.
+    pub client_id: String,
     /// The person.
     pub user_id: UserId,
     /// Whom it is for.
@@ -55,7 +55,7 @@ impl App {
                     && stored.grant_expires_at > now;
                 return Ok(holds.then(|| ActiveToken {
                     scopes: stored.scopes.intersection(&client.scopes),
-                    client_id: client.id,
+                    client_id: client.public_id(),
                     user_id: stored.user_id,
                     audience: self.0.issuer.url.clone(),
                     expires_at: stored.expires_at.min(stored.grant_expires_at).unix_seconds(),
@@ -65,10 +65,10 @@ impl App {
             let Ok(claims) = self.verify_access_token(token).await? else {
                 return Ok(None);
             };
-            if claims.client_id != client.id {
+            if claims.client_id != client.public_id() {
                 return Ok(None);
             }
-            let state = self.0.store.bearer_state(claims.grant_id, claims.user_id, claims.client_id, claims.token_id).await?;
+            let state = self.0.store.bearer_state(claims.grant_id, claims.user_id, &claims.client_id, claims.token_id).await?;
             Ok(state.map(|_| ActiveToken {
                 scopes: claims.scopes,
                 client_id: claims.client_id,

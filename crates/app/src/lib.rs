@@ -6,11 +6,15 @@
 //! Start with [`App`], then `memories.rs` for a tool from command to row, and [`catalogue`] for all tools.
 
 mod accounts;
+mod activity;
 mod administration;
 pub mod arguments;
+mod authorize;
 mod bearer;
 pub mod catalogue;
+mod client_documents;
 mod clients;
+mod codes;
 mod connections;
 mod cursor;
 mod embedding;
@@ -18,12 +22,18 @@ mod health;
 mod import;
 mod introspection;
 pub mod json;
+mod limits;
 mod memories;
 mod people;
+mod profile;
+mod registration;
 mod search;
+mod sign_in;
+mod sign_up;
 mod signing_keys;
 mod tokens;
 mod tools;
+mod user_tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,17 +48,32 @@ use picard_storage::Store;
 use signing_keys::SigningKeys;
 
 pub use accounts::{AdministratorOutcome, NewAdministrator};
+pub use activity::ActivityPage;
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
+pub use authorize::{AskingParty, Authorization, Question};
+pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
+pub use codes::CodeExchange;
 pub use embedding::EmbeddingWorker;
 pub use health::Health;
 pub use import::{ImportMemory, Imported};
 pub use introspection::{AccessTokenFacts, ActiveToken};
+pub use limits::Limits;
 pub use people::PeoplePage;
+pub use picard_auth::registration::Policy as RegistrationPolicy;
+pub use picard_storage::audit::{AuditEvent, AuditFilter};
 pub use picard_storage::clients::Client;
+pub use picard_storage::connections::Connection;
 pub use picard_storage::people::Person;
+pub use picard_storage::profiles::{ListedPerson, Profile};
+pub use picard_storage::statistics::Statistics;
+pub use profile::{ChangeProfile, DirectoryPage};
+pub use registration::SelfRegisteredClient;
+pub use sign_in::{SESSION_LIFETIME, Session};
+pub use sign_up::{SignUp, SignUpError};
 pub use signing_keys::RELOAD_EVERY;
-pub use tokens::{IssuedTokens, TokenError, UserTokenRequest};
+pub use tokens::{IssuedTokens, RefreshRequest, TokenError};
+pub use user_tokens::UserTokenRequest;
 
 /// What of the rules an operator can choose.
 #[derive(Debug, Clone)]
@@ -61,6 +86,14 @@ pub struct Settings {
     pub embedding_budget: Duration,
     /// The most passwords that are hashed at the same time.
     pub parallel_hashes: usize,
+    /// How often somebody may do something.
+    pub limits: Limits,
+    /// Whether people can make accounts for themselves.
+    pub is_sign_up_open: bool,
+    /// Who may register clients without an administrator.
+    pub registration: RegistrationPolicy,
+    /// Whose metadata documents are read.
+    pub document_hosts: DocumentHosts,
 }
 
 /// What everything one can do needs; cheap to clone.
@@ -76,6 +109,7 @@ struct Parts {
     signing_keys: SigningKeys,
     passwords: PasswordHasher,
     cursors: cursor::Cursors,
+    document_reader: client_documents::DocumentReader,
     settings: Settings,
 }
 
@@ -102,6 +136,7 @@ impl App {
                 signing_keys,
                 passwords: PasswordHasher::new(settings.parallel_hashes),
                 cursors: cursor::Cursors::new(key_ring),
+                document_reader: client_documents::DocumentReader::new()?,
                 settings,
             })))
         })
@@ -118,7 +153,14 @@ impl App {
     /// # Errors
     /// As every statement.
     pub fn purge_ended<'a>(&'a self) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.0.store.purge_ended().await })
+        Box::pin(async move {
+            self.0.store.purge_ended().await?;
+            let gone = self.0.store.purge_unused_clients().await?;
+            if gone > 0 {
+                tracing::info!(count = gone, "Clients that registered themselves and were not used for a day were deleted.");
+            }
+            Ok(())
+        })
     }
 
     /// Waits for every statement and closes the database's connections.

@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use picard_domain::page::ListLimit;
 use picard_domain::{Error, UserId};
+use picard_storage::audit::NewAuditEvent;
 use picard_storage::people::{Changed, Person};
 
 use crate::{Administrator, App};
@@ -67,6 +68,14 @@ impl App {
                 return Err(Error::invalid("is_active", "or is_superuser must be given"));
             }
             let person = settled(self.0.store.change_person(id, is_active, is_superuser).await?)?;
+            self.record(NewAuditEvent {
+                event: "account_changed",
+                user_id: Some(administrator.user_id),
+                subject_id: Some(id),
+                details: serde_json::json!({ "is_active": person.is_active, "is_superuser": person.is_superuser }),
+                ..Default::default()
+            })
+            .await?;
             tracing::warn!(
                 event = "account_changed", user.id = %administrator.user_id, account.id = %id,
                 is_active = person.is_active, is_superuser = person.is_superuser, "An administrator changed an account."
@@ -82,13 +91,20 @@ impl App {
     pub fn delete_person(&self, administrator: Administrator, id: UserId) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             settled(self.0.store.delete_person(id).await?)?;
+            self.record(NewAuditEvent {
+                event: "account_deleted",
+                user_id: Some(administrator.user_id),
+                subject_id: Some(id),
+                ..Default::default()
+            })
+            .await?;
             tracing::warn!(event = "account_deleted", user.id = %administrator.user_id, account.id = %id, "An administrator deleted an account.");
             Ok(())
         })
     }
 }
 
-fn settled<T>(changed: Changed<T>) -> Result<T, Error> {
+pub(crate) fn settled<T>(changed: Changed<T>) -> Result<T, Error> {
     match changed {
         Changed::Done(done) => Ok(done),
         Changed::NotFound => Err(Error::NotFound),

@@ -3,13 +3,12 @@
 use futures_util::future::BoxFuture;
 use picard_auth::OAuthError;
 use picard_auth::access_token::{self, AccessTokenClaims};
-use picard_auth::client::{ClientCredentials, secret_fits};
+use picard_auth::authorize;
+use picard_auth::client::{ClientCredentials, is_authentic};
+use picard_auth::metadata_document::is_document_address;
 use picard_auth::refresh::{self, PresentedToken};
-use picard_auth::user_token::{self, NamedAccount};
 use picard_crypto::{ExposeSecret, SecretString, hash_token, random_token};
-use picard_domain::account::folded;
-use picard_domain::{ClientId, Email, Error, GrantId, Scope, Scopes, TokenId, UserId, Username};
-use picard_storage::accounts::{Account, NewAccount};
+use picard_domain::{ClientId, Error, GrantId, Scopes, TokenId, UserId};
 use picard_storage::clients::Client;
 use picard_storage::grants::{NewGrant, RefreshToken};
 
@@ -51,42 +50,18 @@ pub struct IssuedTokens {
     pub user_id: UserId,
 }
 
-/// Whom a client names in the user-token flow.
-#[derive(Debug, Clone)]
-pub struct UserTokenRequest {
-    /// The person's name.
-    pub username: String,
-    /// Their address.
-    pub email: Option<String>,
-    /// Whether to make the account if there is none.
-    pub create_if_not_exists: bool,
-    /// What is asked for.
-    pub scope: Option<String>,
+/// What a client sends to refresh.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshRequest<'a> {
+    /// The refresh token.
+    pub refresh_token: &'a str,
+    /// Fewer scopes than were granted.
+    pub scope: Option<&'a str>,
+    /// Whom the access token is to be for.
+    pub resource: Option<&'a str>,
 }
 
 impl App {
-    /// Gives tokens for a person whom the client names (user-token flow).
-    ///
-    /// # Errors
-    /// As `CONTRACT` names them for `/api/user-tokens/user-token`.
-    pub fn user_token<'a>(
-        &'a self,
-        credentials: &'a ClientCredentials,
-        request: UserTokenRequest,
-    ) -> BoxFuture<'a, Result<IssuedTokens, TokenError>> {
-        Box::pin(async move {
-            let client = self.authenticate_client(credentials).await?;
-            if client.secret_hash.is_none() {
-                return Err(OAuthError::unauthorized_client("Only confidential clients may name a person.").into());
-            }
-            let scopes = requested_scopes(request.scope.as_deref(), &client)?;
-            let user_id = self.named_person(&client, &request).await?;
-            let tokens = self.mint(&client, user_id, scopes).await?;
-            tracing::info!(event = "user_token_issued", user.id = %user_id, client.id = %client.id, "A client got tokens for a person.");
-            Ok(tokens)
-        })
-    }
-
     /// Exchanges a refresh token for new tokens (RFC 6749 section 6) and uses it up.
     ///
     /// # Errors
@@ -94,13 +69,14 @@ impl App {
     pub fn refresh<'a>(
         &'a self,
         credentials: &'a ClientCredentials,
-        refresh_token: &'a str,
-        scope: Option<&'a str>,
-        resource: Option<&'a str>,
+        request: RefreshRequest<'a>,
+        address: &'a str,
     ) -> BoxFuture<'a, Result<IssuedTokens, TokenError>> {
         Box::pin(async move {
+            let RefreshRequest { refresh_token, scope, resource } = request;
+            self.count_request("token", &credentials.client_id, address).await?;
             let client = self.authenticate_client(credentials).await?;
-            let wanted = scope.map(parse_scope).transpose()?.flatten();
+            let wanted = scope.map(authorize::parse_scope).transpose()?.flatten();
             let audience = resource.map(|resource| self.audience_of(resource)).transpose()?;
             let old = hash_token(refresh_token);
             let invalid = || OAuthError::invalid_grant("The refresh token is not valid (any more): connect again.");
@@ -147,7 +123,7 @@ impl App {
             let Ok(claims) = self.verify_access_token(token).await? else {
                 return Ok(());
             };
-            if claims.client_id == client.id {
+            if claims.client_id == client.public_id() {
                 let expires_at = self.0.clock.after(access_token::LIFETIME);
                 self.0.store.revoke_access_token(claims.token_id, claims.user_id, expires_at).await?;
             }
@@ -157,60 +133,27 @@ impl App {
 
     /// Checks who a client is. An unknown client and a wrong secret look the same (UTK-02).
     pub(crate) async fn authenticate_client(&self, credentials: &ClientCredentials) -> Result<Client, TokenError> {
-        let stored = match credentials.client_id.parse::<ClientId>() {
-            Ok(id) => self.0.store.client(id).await?,
-            Err(_) => None,
+        let stored = if is_document_address(&credentials.client_id) {
+            self.0.store.client_by_metadata_url(&credentials.client_id).await?.map(|(client, _)| client)
+        } else {
+            match credentials.client_id.parse::<ClientId>() {
+                // One that is named by its document has no other name.
+                Ok(id) => self.0.store.client(id).await?.filter(|client| client.metadata_url.is_none()),
+                Err(_) => None,
+            }
         };
         stored
-            .filter(|client| secret_fits(credentials.client_secret.as_deref(), client.secret_hash.as_ref()))
+            .filter(|client| is_authentic(credentials, client.secret_hash.as_ref(), client.auth_method))
             .ok_or_else(|| OAuthError::invalid_client("The client is unknown or its secret is wrong.").into())
     }
 
-    /// Finds or makes the account that the client names.
-    async fn named_person(&self, client: &Client, request: &UserTokenRequest) -> Result<UserId, TokenError> {
-        // By the folded name, before it is checked: no spelling of an administrator's name gets further (UTK-03).
-        for _ in 0..2 {
-            // By the address first: an account that is made in between is then found by both, not by the address alone.
-            let by_email = match &request.email {
-                Some(email) => self.0.store.account_by_email(&folded(email)).await?,
-                None => None,
-            };
-            let by_username = self.0.store.account_by_username(&folded(&request.username)).await?;
-            match user_token::decide(
-                client.id,
-                named(by_username.as_ref()),
-                named(by_email.as_ref()),
-                request.create_if_not_exists,
-            ) {
-                user_token::Decision::Mint(user_id) => {
-                    // The key finds an account by spellings that no account could have.
-                    new_account(client.id, request)?;
-                    return Ok(user_id);
-                }
-                user_token::Decision::Refuse(error) => {
-                    tracing::warn!(event = "user_token_refused", client.id = %client.id, reason = error.code, "A client was refused a person's tokens.");
-                    return Err(error.into());
-                }
-                user_token::Decision::Create => {
-                    let account = new_account(client.id, request)?;
-                    if self.0.store.create_account(&account).await? {
-                        return Ok(account.id);
-                    }
-                }
-            }
-            // Somebody else made the account at the same moment: look again (UTK-07).
-        }
-        Err(Error::Conflict("The account is being made by another request: try again.".to_owned()).into())
+    /// Whom a token is for that is asked for with this `resource`.
+    pub(crate) fn audience_of(&self, resource: &str) -> Result<String, OAuthError> {
+        self.0.issuer.audience_of(resource).ok_or_else(|| self.0.issuer.unknown_resource())
     }
 
-    fn audience_of(&self, resource: &str) -> Result<String, OAuthError> {
-        let issuer = &self.0.issuer;
-        issuer
-            .audience_of(resource)
-            .ok_or_else(|| OAuthError::invalid_target(format!("The resources are {} and {}.", issuer.url, issuer.mcp_audience())))
-    }
-
-    async fn mint(&self, client: &Client, user_id: UserId, scopes: Scopes) -> Result<IssuedTokens, TokenError> {
+    /// Makes a grant and its first tokens.
+    pub(crate) async fn mint(&self, client: &Client, user_id: UserId, scopes: Scopes) -> Result<IssuedTokens, TokenError> {
         let refresh_token = random_token();
         let grant = NewGrant {
             id: GrantId::generate(),
@@ -226,7 +169,8 @@ impl App {
         self.issue(client, user_id, grant.id, scopes, &grant.audience, refresh_token)
     }
 
-    fn issue(
+    /// Signs the access token of a grant.
+    pub(crate) fn issue(
         &self,
         client: &Client,
         user_id: UserId,
@@ -238,7 +182,7 @@ impl App {
         let claims = AccessTokenClaims {
             token_id: TokenId::generate(),
             user_id,
-            client_id: client.id,
+            client_id: client.public_id(),
             grant_id,
             scopes: scopes.clone(),
             audience: audience.to_owned(),
@@ -254,43 +198,6 @@ impl App {
             user_id,
         })
     }
-}
-
-/// `None` when nothing is asked for. Every client gets refresh tokens, so `offline_access` says nothing.
-fn parse_scope(scope: &str) -> Result<Option<Scopes>, OAuthError> {
-    let words: Vec<&str> = scope.split(' ').filter(|word| *word != "offline_access").collect();
-    let scope = words.join(" ");
-    if scope.is_empty() {
-        return Ok(None);
-    }
-    let refused = |error: picard_domain::scope::ScopeError| OAuthError::invalid_scope(format!("scope {error}."));
-    scope.parse().map(Some).map_err(refused)
-}
-
-/// What the user-token flow gives: never the administration, never more than the client may have (UTK-08).
-fn requested_scopes(scope: Option<&str>, client: &Client) -> Result<Scopes, OAuthError> {
-    let most: Scopes = [Scope::Read, Scope::Write].into_iter().collect::<Scopes>().intersection(&client.scopes);
-    let wanted = scope.map(parse_scope).transpose()?.flatten().unwrap_or_else(|| most.clone());
-    if !wanted.is_empty() && wanted.is_subset(&most) {
-        return Ok(wanted);
-    }
-    Err(OAuthError::invalid_scope("The scope is more than this client may have for a person."))
-}
-
-fn named(account: Option<&Account>) -> Option<NamedAccount> {
-    account.map(|account| NamedAccount {
-        id: account.id,
-        is_active: account.is_active,
-        is_superuser: account.is_superuser,
-        client_id: account.client_id,
-    })
-}
-
-fn new_account(client: ClientId, request: &UserTokenRequest) -> Result<NewAccount, OAuthError> {
-    let wrong = |member: &str, error: &dyn std::fmt::Display| OAuthError::invalid_request(format!("{member} {error}."));
-    let username = Username::try_from(request.username.clone()).map_err(|error| wrong("username", &error))?;
-    let email = request.email.clone().map(Email::try_from).transpose().map_err(|error| wrong("email", &error))?;
-    Ok(NewAccount { id: UserId::generate(), username, email, password_hash: None, is_superuser: false, client_id: Some(client) })
 }
 
 fn presented(stored: &RefreshToken, client: &Client) -> PresentedToken {

@@ -13,11 +13,12 @@ impl App {
     /// The scope is checked before the data is read: who may not call a tool learns nothing of its data.
     ///
     /// # Errors
-    /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::Invalid`], and those of the tool.
+    /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::Invalid`], and those of the tool.
     pub fn call_tool<'a>(&'a self, caller: &'a Caller, name: &'a str, data: Value) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(async move {
             let tool = catalogue::find(name).ok_or(Error::UnknownTool)?;
             caller.require(tool.scope)?;
+            self.count_tool_call(caller).await?;
             match tool.name {
                 "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?).await),
                 "get_memory" => answer(self.get_memory(caller, arguments::parse(data)?).await),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
-use picard_domain::{ClientId, GrantId, Scopes, TokenId, UserId};
+use picard_domain::{GrantId, Scopes, TokenId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::KeySet;
+use crate::{KeySet, OAuthError};
 
 /// How long an access token lives.
 pub const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -37,6 +37,12 @@ impl Issuer {
         let wanted = resource.strip_suffix('/').unwrap_or(resource);
         [self.url.clone(), self.mcp_audience()].into_iter().find(|audience| audience == wanted)
     }
+
+    /// Says which resources there are.
+    #[must_use]
+    pub fn unknown_resource(&self) -> OAuthError {
+        OAuthError::invalid_target(format!("The resources are {} and {}.", self.url, self.mcp_audience()))
+    }
 }
 
 /// What a verified access token says.
@@ -46,8 +52,8 @@ pub struct AccessTokenClaims {
     pub token_id: TokenId,
     /// The person.
     pub user_id: UserId,
-    /// The client.
-    pub client_id: ClientId,
+    /// The client, as it names itself: its id, or the address of its metadata document.
+    pub client_id: String,
     /// The grant that it came of.
     pub grant_id: GrantId,
     /// What it allows.
@@ -98,7 +104,7 @@ pub fn issue(keys: &KeySet, issuer: &Issuer, claims: &AccessTokenClaims) -> Resu
         iss: issuer.url.clone(),
         aud: claims.audience.clone(),
         sub: claims.user_id.to_string(),
-        client_id: claims.client_id.to_string(),
+        client_id: claims.client_id.clone(),
         scope: claims.scopes.to_string(),
         iat: claims.issued_at,
         exp: claims.expires_at,
@@ -132,7 +138,7 @@ pub fn verify(keys: &KeySet, issuer: &Issuer, token: &str, now: i64) -> Result<A
     Ok(AccessTokenClaims {
         token_id: claims.jti.parse().map_err(|_| InvalidToken)?,
         user_id: claims.sub.parse().map_err(|_| InvalidToken)?,
-        client_id: claims.client_id.parse().map_err(|_| InvalidToken)?,
+        client_id: claims.client_id,
         grant_id: claims.sid.parse().map_err(|_| InvalidToken)?,
         scopes: claims.scope.parse().map_err(|_| InvalidToken)?,
         audience: claims.aud,

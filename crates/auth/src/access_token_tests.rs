@@ -25,7 +25,7 @@ fn claims() -> AccessTokenClaims {
     AccessTokenClaims {
         token_id: TokenId::generate(),
         user_id: UserId::generate(),
-        client_id: ClientId::generate(),
+        client_id: "2f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11".into(),
         grant_id: GrantId::generate(),
         scopes: [Scope::Read].into_iter().collect(),
         audience: "http://127.0.0.1:8001".into(),
@@ -43,7 +43,7 @@ impl World {
     fn forge(&self, change: impl FnOnce(&mut Value, &mut Value)) -> String {
         let mut header = json!({ "typ": "at+jwt", "alg": "ES256", "kid": self.kid });
         let mut body = json!({
-            "iss": self.issuer.url, "aud": self.issuer.url, "sub": UserId::generate(), "client_id": ClientId::generate(),
+            "iss": self.issuer.url, "aud": self.issuer.url, "sub": UserId::generate(), "client_id": "2f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11",
             "scope": "memories:read", "iat": NOW, "exp": NOW + 60, "jti": TokenId::generate(), "sid": GrantId::generate(),
         });
         change(&mut header, &mut body);

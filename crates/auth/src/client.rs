@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use picard_crypto::{constant_time_eq, hash_token};
-use picard_domain::{FieldError, Scopes};
+use picard_domain::{ClientAuthMethod, FieldError, Scopes};
 use url::form_urlencoded;
 
 use crate::OAuthError;
@@ -34,7 +34,7 @@ pub fn check_registration(
 ) -> Result<ClientRegistration, Vec<FieldError>> {
     let mut errors = Vec::new();
     let name = name.trim().to_owned();
-    if !(1..=100).contains(&name.chars().count()) || name.contains(is_unprintable) {
+    if !is_client_name(&name) {
         errors.push(FieldError::new("client_name", "must have 1 to 100 printable characters"));
     }
     if !(1..=20).contains(&redirect_uris.len()) {
@@ -63,6 +63,11 @@ pub fn check_registration(
     }
 }
 
+/// Whether people can be shown this name.
+pub(crate) fn is_client_name(name: &str) -> bool {
+    (1..=100).contains(&name.chars().count()) && !name.contains(is_unprintable)
+}
+
 /// Control characters, and those that turn the reading direction around: a name must read as what it is (REG-09).
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -75,6 +80,8 @@ pub struct ClientCredentials {
     pub client_id: String,
     /// Its secret, unless it is a public client.
     pub client_secret: Option<String>,
+    /// How it sent them.
+    pub method: ClientAuthMethod,
 }
 
 // The secret does not belong into logs.
@@ -114,7 +121,12 @@ pub fn client_credentials(
     let Some(header) = authorization else {
         let client_id =
             client_id.ok_or_else(|| OAuthError::invalid_client("The client did not say who it is: send client_id."))?;
-        return Ok(ClientCredentials { client_id: client_id.to_owned(), client_secret: client_secret.map(str::to_owned) });
+        let method = if client_secret.is_some() { ClientAuthMethod::Post } else { ClientAuthMethod::None };
+        return Ok(ClientCredentials {
+            client_id: client_id.to_owned(),
+            client_secret: client_secret.map(str::to_owned),
+            method,
+        });
     };
     if client_secret.is_some() {
         return Err(OAuthError::invalid_request("Send the client's credentials in the header or in the body, not in both."));
@@ -126,7 +138,15 @@ pub fn client_credentials(
     if client_id.is_some_and(|other| other != id) {
         return Err(OAuthError::invalid_request("client_id is not the one in the Authorization header."));
     }
-    Ok(ClientCredentials { client_id: id, client_secret: Some(secret) })
+    Ok(ClientCredentials { client_id: id, client_secret: Some(secret), method: ClientAuthMethod::Basic })
+}
+
+/// Whether a client has proved who it is, in the way that it registered for, if it registered for one.
+#[must_use]
+pub fn is_authentic(credentials: &ClientCredentials, stored: Option<&[u8; 32]>, registered: Option<ClientAuthMethod>) -> bool {
+    // Compared first, so that a wrong method takes no less time than a wrong secret.
+    let fits = secret_fits(credentials.client_secret.as_deref(), stored);
+    fits && registered.is_none_or(|method| method == credentials.method)
 }
 
 /// Whether a presented secret fits what is stored: a confidential client needs its own, a public one has none (TOK-09, TOK-11).
@@ -153,7 +173,12 @@ mod tests {
         assert_eq!((from_header.client_id.as_str(), from_header.client_secret.as_deref()), ("a:b", Some("s+x: y")), "TOK-10");
 
         let from_body = client_credentials(None, Some("a"), Some("s")).expect("credentials");
-        assert_eq!(from_body, ClientCredentials { client_id: "a".into(), client_secret: Some("s".into()) });
+        let expected =
+            ClientCredentials { client_id: "a".into(), client_secret: Some("s".into()), method: ClientAuthMethod::Post };
+        assert_eq!(from_body, expected);
+        assert!(is_authentic(&from_body, Some(&hash_token("s")), Some(ClientAuthMethod::Post)));
+        assert!(is_authentic(&from_body, Some(&hash_token("s")), None));
+        assert!(!is_authentic(&from_body, Some(&hash_token("s")), Some(ClientAuthMethod::Basic)), "REG-12");
 
         let code = |result: Result<_, OAuthError>| result.map(|_: ClientCredentials| ()).map_err(|error| error.code);
         assert_eq!(code(client_credentials(Some(&basic("a:s")), None, Some("s"))), Err("invalid_request"), "TOK-09");

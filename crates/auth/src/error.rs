@@ -36,6 +36,20 @@ errors! {
     unsupported_grant_type = "unsupported_grant_type";
     /// The scope is unknown or more than may be asked for (RFC 6749 section 5.2).
     invalid_scope = "invalid_scope";
+    /// There is no such response type here (RFC 6749 section 4.1.2.1).
+    unsupported_response_type = "unsupported_response_type";
+    /// The person has to sign in first, and may not be asked to (OpenID Connect Core section 3.1.2.6).
+    login_required = "login_required";
+    /// The person has to consent first, and may not be asked to (OpenID Connect Core section 3.1.2.6).
+    consent_required = "consent_required";
+    /// Request objects are not taken (OpenID Connect Core section 3.1.2.6).
+    request_not_supported = "request_not_supported";
+    /// Request objects are not taken (OpenID Connect Core section 3.1.2.6).
+    request_uri_not_supported = "request_uri_not_supported";
+    /// A redirect URI may not be registered (RFC 7591 section 3.2.2).
+    invalid_redirect_uri = "invalid_redirect_uri";
+    /// A member of the registration is wrong (RFC 7591 section 3.2.2).
+    invalid_client_metadata = "invalid_client_metadata";
     /// The resource is none of this server's (RFC 8707 section 2).
     invalid_target = "invalid_target";
     /// The account may not be used this way (RFC 6749 section 4.1.2.1).

@@ -3,13 +3,17 @@
 //!
 //! It must not know SQL or HTTP: `app` fetches what a rule needs, asks it, and stores what it answers.
 //!
-//! Start with [`access_token`], [`refresh`] and [`user_token`].
+//! Start with [`authorize`] and [`authorization_code`], then [`access_token`], [`refresh`] and [`user_token`].
 
 pub mod access_token;
+pub mod authorization_code;
+pub mod authorize;
 pub mod client;
 mod error;
+pub mod metadata_document;
 pub mod redirect_uri;
 pub mod refresh;
+pub mod registration;
 pub mod signing_key;
 pub mod user_token;
 

@@ -1,5 +1,5 @@
 //! Whom a client may name in the user-token flow. It is impersonation by design, so a client reaches only accounts
-//! that it made itself, and never an administrator's (UTK-01 to UTK-12).
+//! that it made itself or whose person let it in on the consent page, and never an administrator's (UTK-01 to UTK-12).
 
 use picard_domain::{ClientId, UserId};
 
@@ -16,6 +16,8 @@ pub struct NamedAccount {
     pub is_superuser: bool,
     /// The client that made it.
     pub client_id: Option<ClientId>,
+    /// Whether its person has allowed this client in on the consent page.
+    pub is_linked: bool,
 }
 
 /// What is to be done.
@@ -45,8 +47,8 @@ pub fn decide(client: ClientId, by_username: Option<NamedAccount>, by_email: Opt
             }
         };
     };
-    let is_own = account.client_id == Some(client);
-    if !is_own || by_email.is_some_and(|other| other.id != account.id) {
+    let is_reachable = account.client_id == Some(client) || account.is_linked;
+    if !is_reachable || by_email.is_some_and(|other| other.id != account.id) {
         return Decision::Refuse(link_required());
     }
     if !account.is_active {
@@ -56,7 +58,9 @@ pub fn decide(client: ClientId, by_username: Option<NamedAccount>, by_email: Opt
 }
 
 fn link_required() -> OAuthError {
-    OAuthError::account_link_required("This username or e-mail address belongs to an account that the client did not make.")
+    OAuthError::account_link_required(
+        "This username or e-mail address belongs to an account that the client did not make: its person can let the client in through /authorize.",
+    )
 }
 
 #[cfg(test)]
@@ -64,7 +68,7 @@ mod tests {
     use super::*;
 
     fn account(client: ClientId) -> NamedAccount {
-        NamedAccount { id: UserId::generate(), is_active: true, is_superuser: false, client_id: Some(client) }
+        NamedAccount { id: UserId::generate(), is_active: true, is_superuser: false, client_id: Some(client), is_linked: false }
     }
 
     fn code(decision: &Decision) -> &'static str {
@@ -81,12 +85,16 @@ mod tests {
         let own = account(client);
         let foreign = account(ClientId::generate());
         let registered = NamedAccount { client_id: None, ..account(client) };
+        let linked = NamedAccount { is_linked: true, ..registered };
         let admin = NamedAccount { is_superuser: true, ..own };
         let inactive = NamedAccount { is_active: false, ..own };
 
         for (by_username, by_email, create, expected) in [
             (Some(own), None, false, "mint"),
             (Some(own), Some(own), true, "mint"),
+            (Some(linked), None, false, "mint"),
+            (Some(linked), Some(foreign), true, "account_link_required"),
+            (Some(NamedAccount { is_superuser: true, ..linked }), None, false, "access_denied"),
             (None, None, true, "create"),
             (None, None, false, "user_not_found"),
             (Some(foreign), None, true, "account_link_required"),

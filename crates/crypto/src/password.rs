@@ -25,6 +25,16 @@ const OUTPUT_LENGTH: usize = 32;
 /// Longer than a short burst takes to drain, shorter than people wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// The 3,000 most used passwords of at least 8 characters, sorted (from the list that Royce Williams compiled from leaks).
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Whether it is among the first that anybody would try, in any mixture of upper and lower case (LOG-10).
+#[must_use]
+pub fn is_common_password(password: &str) -> bool {
+    let password = password.to_lowercase();
+    COMMON.lines().any(|common| common == password)
+}
+
 /// Hashes and verifies passwords. A clone shares the limit.
 #[derive(Clone)]
 pub struct PasswordHasher {

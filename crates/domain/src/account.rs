@@ -3,6 +3,7 @@
 use caseless::Caseless;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
+use unicode_security::{RestrictionLevel, RestrictionLevelDetection, skeleton};
 
 /// Says what is wrong with a name, an address or a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +113,73 @@ impl std::fmt::Debug for Email {
     }
 }
 
+/// Names under which somebody could pass for the deployment itself.
+const RESERVED: [&str; 20] = [
+    "admin",
+    "administrator",
+    "root",
+    "superuser",
+    "system",
+    "picard",
+    "support",
+    "help",
+    "security",
+    "abuse",
+    "postmaster",
+    "hostmaster",
+    "webmaster",
+    "moderator",
+    "staff",
+    "official",
+    "info",
+    "null",
+    "undefined",
+    "me",
+];
+
+/// Checks the name that somebody chooses for themselves: it must not pass for the deployment's, nor mix letters that
+/// look like those of another alphabet (UTS 39, at most "moderately restrictive"; LOG-11).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_chosen_username(username: &Username) -> Result<(), AccountError> {
+    let key = username.key();
+    let letters: String = key.chars().filter(|c| !c.is_ascii_punctuation()).collect();
+    if !letters.as_str().check_restriction_level(RestrictionLevel::ModeratelyRestrictive) {
+        return Err(AccountError("must not mix letters of several alphabets"));
+    }
+    let seen: String = skeleton(&letters).collect();
+    if RESERVED.iter().any(|word| skeleton(word).eq(seen.chars())) {
+        return Err(AccountError("is reserved: choose another name"));
+    }
+    Ok(())
+}
+
+/// Checks the name under which others see somebody: at most 100 characters on one line.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_display_name(name: &str) -> Result<(), AccountError> {
+    let is_plain = |c: char| !c.is_control() && !is_invisible(c);
+    if name.trim() == name && (1..=100).contains(&name.chars().count()) && name.chars().all(is_plain) {
+        Ok(())
+    } else {
+        Err(AccountError("must have 1 to 100 printable characters without space around them"))
+    }
+}
+
+/// Checks what somebody says about themselves: at most 2,000 characters.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_bio(bio: &str) -> Result<(), AccountError> {
+    if bio.chars().count() <= 2_000 && !bio.contains('\0') {
+        Ok(())
+    } else {
+        Err(AccountError("must have at most 2,000 characters, none of them U+0000"))
+    }
+}
+
 /// Checks a new password: 8 to 1,024 characters, no NUL (LOG-10).
 ///
 /// # Errors
@@ -150,6 +218,21 @@ mod tests {
         }
         for bad in ["", "a b", "ada\n", "<b>", "a\u{200b}", &"x".repeat(65)] {
             assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_can_choose_a_name_that_passes_for_the_deployment() {
+        let chosen = |text: &str| check_chosen_username(&name(text).expect("a name"));
+
+        for good in ["ada", "ada.l-1_x@example.org", "Ädä", "Łukasz", "用户ada", "Ольга", "δέλτα", "ひかり", "민준"]
+        {
+            assert!(chosen(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["Admin", "ADMIN", "ａｄｍｉｎ", "аdmin", "adm1n\u{0430}", "adrnin", "a.d.m.i.n", "root", "Pic\u{0430}rd", "οlga1а"]
+        {
+            assert!(chosen(bad).is_err(), "LOG-11 {bad}");
         }
     }
 

@@ -79,6 +79,10 @@ id!(
     GrantId
 );
 id!(
+    /// Names what a person is being asked on the consent page.
+    AuthorizationRequestId
+);
+id!(
     /// Names one access token (the JWT's `jti`).
     TokenId
 );

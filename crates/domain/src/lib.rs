@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod caller;
+pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod error;
@@ -22,9 +23,10 @@ pub mod vector;
 
 pub use account::{Email, Username};
 pub use caller::Caller;
+pub use client::{ClientAuthMethod, ClientOrigin};
 pub use clock::Clock;
 pub use error::{Error, FieldError};
-pub use ids::{ClientId, GrantId, MemoryId, TokenId, UserId};
+pub use ids::{AuthorizationRequestId, ClientId, GrantId, MemoryId, TokenId, UserId};
 pub use memory::{Memory, MemoryText, Permission};
 pub use reach::Reach;
 pub use scope::{Scope, Scopes};

@@ -8,8 +8,10 @@ use picard_app::{arguments, json};
 use picard_auth::OAuthError;
 use serde::de::DeserializeOwned;
 
+use crate::address;
 use crate::error::Problem;
 use crate::oauth_error::OAuthProblem;
+use crate::state::AppState;
 
 /// A JSON body that has been read into a command.
 pub(crate) struct StrictJson<T>(pub(crate) T);
@@ -38,20 +40,20 @@ pub(crate) fn unsupported(wanted: &str) -> Problem {
 }
 
 /// Whether the body is of this kind and not compressed.
-fn is_plain(headers: &HeaderMap, is_kind: impl Fn(&str) -> bool) -> bool {
+pub(crate) fn is_plain(headers: &HeaderMap, is_kind: impl Fn(&str) -> bool) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let is_identity = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
     is_identity && text(header::CONTENT_TYPE).is_some_and(is_kind)
 }
 
-fn is_json(content_type: &str) -> bool {
+pub(crate) fn is_json(content_type: &str) -> bool {
     let (essence, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let charset = parameters.trim().to_ascii_lowercase();
     let is_utf8 = charset.is_empty() || matches!(charset.as_str(), "charset=utf-8" | "charset=\"utf-8\"" | "charset=utf8");
     essence.trim().eq_ignore_ascii_case("application/json") && is_utf8
 }
 
-fn is_form(content_type: &str) -> bool {
+pub(crate) fn is_form(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
@@ -95,13 +97,17 @@ impl Parameters {
 /// A form, or also JSON where the endpoint takes both.
 pub(crate) struct OAuthBody {
     pub(crate) headers: HeaderMap,
+    /// Where it comes from.
+    pub(crate) address: String,
     pub(crate) parameters: Result<Parameters, OAuthError>,
 }
 
 impl OAuthBody {
     /// Reads a request; `takes_json` is for the endpoint that is not an RFC's.
-    pub(crate) async fn read<S: Send + Sync>(request: Request, state: &S, takes_json: bool) -> Result<Self, OAuthProblem> {
-        let headers = request.headers().clone();
+    pub(crate) async fn read(request: Request, state: &AppState, takes_json: bool) -> Result<Self, OAuthProblem> {
+        let (parts, body) = request.into_parts();
+        let (headers, address) = (parts.headers.clone(), address::of(&parts, state));
+        let request = Request::from_parts(parts, body);
         let is_json_body = takes_json && is_plain(&headers, is_json);
         if !is_json_body && !is_plain(&headers, is_form) {
             let wanted = if takes_json {
@@ -113,7 +119,7 @@ impl OAuthBody {
         }
         let bytes = read(request, state).await?;
         let parameters = if is_json_body { from_json(&bytes) } else { from_form(&bytes) };
-        Ok(Self { headers, parameters })
+        Ok(Self { headers, address, parameters })
     }
 
     /// The Authorization header's text.
@@ -123,7 +129,7 @@ impl OAuthBody {
 }
 
 /// No parameter may come twice (RFC 6749 section 3.2).
-fn from_form(bytes: &[u8]) -> Result<Parameters, OAuthError> {
+pub(crate) fn from_form(bytes: &[u8]) -> Result<Parameters, OAuthError> {
     let not_a_form = || OAuthError::invalid_request("The body is not a form in UTF-8.");
     // The form's own reader would put a replacement character where a byte is wrong.
     percent_decode(bytes).decode_utf8().map_err(|_| not_a_form())?;

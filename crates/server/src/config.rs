@@ -1,9 +1,11 @@
 //! What an operator can set. A field's comment is its `--help` line and the only place where it is explained.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
+use ipnet::IpNet;
+use picard_app::DocumentHosts;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 
 /// The server's settings.
@@ -62,6 +64,34 @@ pub struct Config {
     #[arg(long, env = "MCP_MODE", value_enum, default_value_t = McpModeName::Stateful)]
     pub mcp_mode: McpModeName,
 
+    /// Whether people may make accounts for themselves: on or off.
+    #[arg(long, env = "SIGNUP", default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub signup: bool,
+
+    /// Which clients may register themselves at /register: open (https and loopback redirect URIs), loopback (programs on the person's own machine), off.
+    #[arg(long, env = "DYNAMIC_REGISTRATION", value_enum, default_value_t = DynamicRegistration::Open)]
+    pub dynamic_registration: DynamicRegistration,
+
+    /// Hosts whose client id metadata documents are read, with commas between; * for every host on the open internet. Without any, clients cannot be named by a document.
+    #[arg(long, env = "CLIENT_METADATA_HOSTS", value_delimiter = ',')]
+    pub client_metadata_hosts: Vec<String>,
+
+    /// Addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For header is believed, with commas between.
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
+
+    /// How many requests a minute one client may send from one address to /token, /register, the user-token flow and for sign-ups, each; 0: any number.
+    #[arg(long, env = "TOKEN_LIMIT_PER_MINUTE", default_value_t = 60)]
+    pub token_limit_per_minute: u32,
+
+    /// How many tools a minute one person may call; 0: any number.
+    #[arg(long, env = "TOOL_LIMIT_PER_MINUTE", default_value_t = 600)]
+    pub tool_limit_per_minute: u32,
+
+    /// How many tries to sign in may fail a minute, per account and address; 0: any number.
+    #[arg(long, env = "SIGN_IN_LIMIT_PER_MINUTE", default_value_t = 10)]
+    pub sign_in_limit_per_minute: u32,
+
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
 }
@@ -117,6 +147,26 @@ pub enum McpModeName {
     Stateless,
 }
 
+/// Which clients may register themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DynamicRegistration {
+    /// Everybody.
+    Open,
+    /// Programs on the person's own machine.
+    Loopback,
+    /// Nobody.
+    Off,
+}
+
+/// Reads a switch.
+fn switch(value: &str) -> Result<bool, &'static str> {
+    match value.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err("must be on or off"),
+    }
+}
+
 /// Takes a value that must never be printed, not even in an error.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for this form")]
 fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
@@ -136,6 +186,9 @@ impl Config {
                     .to_owned(),
             );
         }
+        if let Err(entry) = self.proxies() {
+            problems.push(format!("TRUSTED_PROXIES: {entry} is no address and no network such as 10.0.0.0/8"));
+        }
         if let Some(url) = &self.public_url {
             let is_web = url.starts_with("https://") || url.starts_with("http://");
             if !is_web || url.ends_with('/') || url::Url::parse(url).is_err() {
@@ -148,6 +201,24 @@ impl Config {
             problems.push("PUBLIC_URL: must be an https URL in production".to_owned());
         }
         problems
+    }
+
+    /// The networks whose word on other addresses is believed.
+    pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, &str> {
+        let entries = self.trusted_proxies.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty());
+        let network = |entry: &str| entry.parse::<IpNet>().ok().or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from));
+        entries.map(|entry| network(entry).ok_or(entry)).collect()
+    }
+
+    /// The hosts whose metadata documents are read.
+    pub(crate) fn document_hosts(&self) -> DocumentHosts {
+        let hosts: Vec<String> =
+            self.client_metadata_hosts.iter().map(|host| host.trim().to_owned()).filter(|host| !host.is_empty()).collect();
+        match hosts.as_slice() {
+            [] => DocumentHosts::None,
+            hosts if hosts.iter().any(|host| host == "*") => DocumentHosts::Any,
+            _ => DocumentHosts::Named(hosts),
+        }
     }
 
     /// The keys that open the data keys.

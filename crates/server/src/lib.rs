@@ -5,6 +5,7 @@
 //!
 //! Start with [`start`], then `router.rs` for what is where, and `routes/tools.rs` for a request's journey.
 
+mod address;
 mod bearer;
 mod body;
 pub mod command;
@@ -15,13 +16,14 @@ mod import;
 pub mod logging;
 mod oauth_error;
 mod openapi;
+mod pages;
 mod request;
 mod router;
 mod routes;
 mod running;
 mod state;
 
-pub use config::{Config, Environment, LogFormat, McpModeName};
+pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeName};
 pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;

@@ -95,7 +95,8 @@ fn add_problem(document: &mut Value) {
         return;
     };
     for (path, operations) in paths {
-        let is_oauth = matches!(path.as_str(), "/token" | "/revoke" | "/introspect" | "/api/user-tokens/user-token");
+        let is_oauth =
+            matches!(path.as_str(), "/token" | "/register" | "/revoke" | "/introspect" | "/api/user-tokens/user-token");
         let (kind, schema) = if is_oauth { ("application/json", "OAuthError") } else { ("application/problem+json", "Problem") };
         for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
             add_error_bodies(operation, kind, schema);

@@ -12,9 +12,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
-use crate::routes::{clients, connections, health, introspection, metadata, people, revocation, tokens, tools, user_tokens};
+use crate::routes::{
+    activity, clients, connections, health, introspection, metadata, people, registration, revocation, tokens, tools,
+    user_tokens, users,
+};
 use crate::state::AppState;
-use crate::{bearer, documents, request};
+use crate::{bearer, documents, pages, request};
 
 /// The largest body of a request.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -33,6 +36,14 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::token))
         .routes(routes!(tokens::revoke))
         .routes(routes!(introspection::introspect))
+        .routes(routes!(registration::register))
+        .routes(routes!(pages::authorize::authorize))
+        .routes(routes!(pages::authorize::consent))
+        .routes(routes!(pages::sign_in::login_page, pages::sign_in::login))
+        .routes(routes!(pages::sign_in::logout))
+        .routes(routes!(pages::sign_up::signup_page, pages::sign_up::signup))
+        .routes(routes!(pages::connections::connections_page, pages::connections::end_connection_form))
+        .routes(routes!(users::sign_up))
         .routes(routes!(user_tokens::user_token))
         .routes(routes!(clients::register_client))
         .routes(routes!(clients::list))
@@ -41,11 +52,20 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(people::list_people))
         .routes(routes!(people::get_person, people::change_person, people::delete_person))
         .routes(routes!(revocation::revoke_tokens))
+        .routes(routes!(activity::activity))
+        .routes(routes!(activity::stats))
 }
 
 /// Operations for the bearer of an access token.
 pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(tools::call_tool)).routes(routes!(connections::list)).routes(routes!(connections::end))
+    OpenApiRouter::new()
+        .routes(routes!(tools::call_tool))
+        .routes(routes!(connections::list))
+        .routes(routes!(connections::end))
+        .routes(routes!(users::list_users))
+        .routes(routes!(users::get_profile, users::change_profile, users::delete_account))
+        .routes(routes!(users::change_password))
+        .routes(routes!(users::own_activity))
 }
 
 /// The whole server.
@@ -59,6 +79,9 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .merge(documents::routes())
         .route("/api/health", get(health::health))
         .route("/api/oauth/token", post(tokens::token))
+        .route("/api/oauth/authorize", get(pages::authorize::authorize))
+        .route("/consent", get(pages::authorize::no_question))
+        .route("/static/{tag}/{name}", get(pages::assets::serve))
         // Where MCP clients look besides.
         .route("/.well-known/oauth-authorization-server/mcp", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))

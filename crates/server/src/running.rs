@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use picard_app::{AdministratorOutcome, App, EmbeddingWorker, NewAdministrator, RELOAD_EVERY, Settings};
+use picard_app::{
+    AdministratorOutcome, App, EmbeddingWorker, Limits, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings,
+};
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
@@ -18,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
 use crate::state::AppState;
-use crate::{Config, McpModeName, openapi, router};
+use crate::{Config, DynamicRegistration, McpModeName, openapi, router};
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -188,6 +190,18 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
         refresh_leeway: Duration::from_secs(config.refresh_leeway_seconds),
         embedding_budget: Duration::from_millis(config.embedding_budget_ms),
         parallel_hashes: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        limits: Limits {
+            tokens: config.token_limit_per_minute,
+            tools: config.tool_limit_per_minute,
+            sign_in: config.sign_in_limit_per_minute,
+        },
+        is_sign_up_open: config.signup,
+        registration: match config.dynamic_registration {
+            DynamicRegistration::Open => RegistrationPolicy::Open,
+            DynamicRegistration::Loopback => RegistrationPolicy::Loopback,
+            DynamicRegistration::Off => RegistrationPolicy::Off,
+        },
+        document_hosts: config.document_hosts(),
     };
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
     App::start(store(config)?, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
@@ -242,7 +256,12 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
         let app = application(&config, public_url.clone()).await?;
         let mcp = mcp_door(&config, &app);
         let document = openapi::document(&public_url);
-        let state = AppState { app: app.clone(), openapi: document.to_string().into() };
+        let state = AppState {
+            app: app.clone(),
+            openapi: document.to_string().into(),
+            proxies: config.proxies().unwrap_or_default().into(),
+            is_https: public_url.starts_with("https://"),
+        };
         let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use picard_app::App;
 
 /// The one state of the router; cheap to clone.
@@ -11,4 +12,8 @@ pub(crate) struct AppState {
     pub(crate) app: App,
     /// The OpenAPI document, written once.
     pub(crate) openapi: Arc<str>,
+    /// Whose word on other addresses is believed.
+    pub(crate) proxies: Arc<[IpNet]>,
+    /// Whether people reach the server over HTTPS.
+    pub(crate) is_https: bool,
 }

@@ -126,6 +126,18 @@ impl Store {
         .map_err(storage_error)
     }
 
+    /// The client that made an account, if one did.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn account_maker(&self, id: UserId) -> Result<Option<ClientId>, Error> {
+        sqlx::query_scalar!("SELECT client_id FROM users WHERE id = $1", id.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map(|row| row.flatten().map(ClientId))
+            .map_err(storage_error)
+    }
+
     /// Replaces a password hash, but only the one that was just verified.
     ///
     /// # Errors

@@ -85,6 +85,8 @@ impl From<RefreshTokenRow> for RefreshToken {
 /// What the database says of the bearer of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct BearerState {
+    /// The client that the grant was given to.
+    pub client_id: ClientId,
     /// Whether the person is a superuser now.
     pub is_superuser: bool,
 }
@@ -206,22 +208,22 @@ impl Store {
         &self,
         grant_id: GrantId,
         user_id: UserId,
-        client_id: ClientId,
+        client_id: &str,
         token_id: TokenId,
     ) -> Result<Option<BearerState>, Error> {
-        sqlx::query_as!(
-            BearerState,
-            "SELECT u.is_superuser FROM grants g JOIN users u ON u.id = g.user_id
-             WHERE g.id = $1 AND g.user_id = $2 AND g.client_id = $3 AND g.revoked_at IS NULL AND u.is_active
+        let row = sqlx::query!(
+            "SELECT u.is_superuser, g.client_id FROM grants g JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id
+             WHERE g.id = $1 AND g.user_id = $2 AND coalesce(c.metadata_url, c.id::text) = $3 AND g.revoked_at IS NULL AND u.is_active
                AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens r WHERE r.id = $4)",
             grant_id.0,
             user_id.0,
-            client_id.0,
+            client_id,
             token_id.0,
         )
         .fetch_optional(&self.pool)
         .await
-        .map_err(storage_error)
+        .map_err(storage_error)?;
+        Ok(row.map(|row| BearerState { client_id: ClientId(row.client_id), is_superuser: row.is_superuser }))
     }
 
     /// Deletes what has ended long enough ago that nobody can ask for it.
@@ -232,12 +234,35 @@ impl Store {
         sqlx::query!(
             "WITH tokens AS (DELETE FROM revoked_access_tokens WHERE expires_at < now() - interval '1 hour'),
                   keys AS (DELETE FROM signing_keys WHERE verifies_until < now()),
-                  failures AS (DELETE FROM sign_in_failures WHERE window_start < now() - interval '1 hour')
+                  limits AS (DELETE FROM rate_limits WHERE window_end < now()),
+                  signed_out AS (DELETE FROM sessions WHERE expires_at < now() OR last_used_at < now() - interval '1 day'),
+                  questions AS (DELETE FROM authorization_requests WHERE expires_at < now()),
+                  codes AS (DELETE FROM authorization_codes WHERE grant_id IS NULL AND expires_at < now() - interval '1 hour'),
+                  acts AS (DELETE FROM audit_events WHERE happened_at < now() - interval '400 days')
              DELETE FROM grants WHERE coalesce(revoked_at, expires_at) < now() - interval '2 days'",
         )
         .execute(&self.pool)
         .await
         .map(|_| ())
+        .map_err(storage_error)
+    }
+
+    /// Deletes clients that nobody of the administration vouches for and that nobody has used for a day (REG-11): without
+    /// any grant, code, or question under way.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn purge_unused_clients(&self) -> Result<u64, Error> {
+        sqlx::query!(
+            "DELETE FROM clients c
+             WHERE c.origin <> 'administrator' AND coalesce(c.metadata_read_at, c.created_at) < now() - interval '24 hours'
+               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)
+               AND NOT EXISTS (SELECT 1 FROM authorization_codes a WHERE a.client_id = c.id)
+               AND NOT EXISTS (SELECT 1 FROM authorization_requests r WHERE r.client_id = c.id)",
+        )
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
         .map_err(storage_error)
     }
 }

@@ -7,15 +7,21 @@
 //! Start with [`Store`], then `memories/read.rs`.
 
 pub mod accounts;
+pub mod audit;
+pub mod authorization;
 pub mod clients;
+pub mod codes;
 pub mod connections;
 pub mod embedding_jobs;
 mod error;
 pub mod grants;
+mod limits;
 pub mod memories;
 pub mod people;
-pub mod sign_ins;
+pub mod profiles;
+pub mod sessions;
 pub mod signing_keys;
+pub mod statistics;
 mod store;
 
 pub use error::storage_error;

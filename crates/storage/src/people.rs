@@ -129,10 +129,15 @@ impl Store {
             return Ok(Changed::LastSuperuser);
         }
         if !changed.is_active {
-            sqlx::query!("UPDATE grants SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL", id.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(storage_error)?;
+            sqlx::query!(
+                "WITH signed_out AS (DELETE FROM sessions WHERE user_id = $1),
+                      codes AS (DELETE FROM authorization_codes WHERE user_id = $1 AND grant_id IS NULL)
+                 UPDATE grants SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL",
+                id.0,
+            )
+            .execute(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
         }
         transaction.commit().await.map_err(storage_error)?;
         Ok(Changed::Done(changed))

@@ -1,8 +1,6 @@
 //! How administrators are let in, and what all lists of the administration share.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -12,8 +10,10 @@ use picard_domain::Error;
 use picard_domain::page::ListLimit;
 use serde::Deserialize;
 
+use crate::address;
 use crate::bearer::{Resource, refuse, sent_bearer};
 use crate::error::Problem;
+use crate::routes::activity::limit;
 use crate::state::AppState;
 
 /// Proof that the request comes from an administrator.
@@ -23,8 +23,7 @@ impl FromRequestParts<AppState> for Admin {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let address =
-            parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or_else(|| "-".to_owned(), |info| info.0.ip().to_string());
+        let address = address::of(parts, state);
         administrator(state, &parts.headers, &address).await.map(Self).map_err(|response| *response)
     }
 }
@@ -45,8 +44,7 @@ impl Page {
     }
 
     pub(crate) fn limit(&self) -> Result<ListLimit, Error> {
-        let Some(limit) = self.limit else { return Ok(ListLimit::default()) };
-        serde_json::from_value(limit.into()).map_err(|error: serde_json::Error| Error::invalid("limit", error.to_string()))
+        limit(self.limit)
     }
 }
 

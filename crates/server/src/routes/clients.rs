@@ -84,6 +84,8 @@ fn view(client: &picard_app::Client, created_at: Option<Timestamp>) -> Value {
         "redirect_uris": client.redirect_uris,
         "scopes": client.scopes.to_words(),
         "is_confidential": client.secret_hash.is_some(),
+        "origin": client.origin.as_str(),
+        "metadata_url": client.metadata_url,
     });
     if let Some(created_at) = created_at {
         view["created_at"] = json!(created_at);

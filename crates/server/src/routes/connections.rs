@@ -12,7 +12,7 @@ use crate::state::AppState;
 
 /// Lists the clients that the caller has given something that still holds; the last used one first.
 #[utoipa::path(get, path = "/api/connections", tag = "connections", operation_id = "list_connections", security(("bearer" = ["memories:read"])), responses(
-    (status = 200, description = "The connections", body = Value, example = json!({"connections": [{"client_id": "…", "client_name": "My application",
+    (status = 200, description = "The connections", body = Value, example = json!({"connections": [{"client_id": "…", "client_name": "My application", "metadata_url": null,
         "scopes": ["memories:read"], "created_at": "2026-01-01T00:00:00+00:00", "last_used_at": "2026-01-02T00:00:00+00:00"}]})),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope")))]
 pub(crate) async fn list(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
@@ -24,6 +24,7 @@ pub(crate) async fn list(State(state): State<AppState>, Extension(caller): Exten
                     json!({
                         "client_id": connection.client_id,
                         "client_name": connection.client_name,
+                        "metadata_url": connection.metadata_url,
                         "scopes": connection.scopes.to_words(),
                         "created_at": connection.created_at,
                         "last_used_at": connection.last_used_at,

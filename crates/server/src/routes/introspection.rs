@@ -51,7 +51,7 @@ fn facts(token: &ActiveToken, issuer: &str) -> Value {
     let mut facts = json!({
         "active": true,
         "scope": token.scopes.to_string(),
-        "client_id": token.client_id.to_string(),
+        "client_id": token.client_id,
         "sub": token.user_id.to_string(),
         "iss": issuer,
         "aud": token.audience,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use picard_app::RegistrationPolicy;
 use serde_json::{Value, json};
 
 use crate::state::AppState;
@@ -19,23 +20,30 @@ const CACHED: [(header::HeaderName, &str); 2] =
 pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl IntoResponse {
     let url = state.app.public_url();
     let methods = ["client_secret_basic", "client_secret_post", "none"];
-    (
-        CACHED,
-        Json(json!({
-            "issuer": url,
-            "token_endpoint": format!("{url}/token"),
-            "revocation_endpoint": format!("{url}/revoke"),
-            "introspection_endpoint": format!("{url}/introspect"),
-            "jwks_uri": format!("{url}/.well-known/jwks.json"),
-            "scopes_supported": ["memories:read", "memories:write"],
-            "response_types_supported": [],
-            "grant_types_supported": ["refresh_token"],
-            "token_endpoint_auth_methods_supported": methods,
-            "revocation_endpoint_auth_methods_supported": methods,
-            "introspection_endpoint_auth_methods_supported": methods,
-            "service_documentation": format!("{url}/docs"),
-        })),
-    )
+    let mut metadata = json!({
+        "issuer": url,
+        "authorization_endpoint": format!("{url}/authorize"),
+        "token_endpoint": format!("{url}/token"),
+        "revocation_endpoint": format!("{url}/revoke"),
+        "introspection_endpoint": format!("{url}/introspect"),
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "scopes_supported": ["memories:read", "memories:write"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "select_account", "consent", "create"],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": methods,
+        "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": state.app.takes_client_documents(),
+        "service_documentation": format!("{url}/docs"),
+    });
+    if state.app.registration_policy() != RegistrationPolicy::Off {
+        metadata["registration_endpoint"] = format!("{url}/register").into();
+    }
+    (CACHED, Json(metadata))
 }
 
 fn resource(state: &AppState, path: &str) -> Value {

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use picard_app::{IssuedTokens, TokenError};
+use picard_app::{CodeExchange, IssuedTokens, RefreshRequest, TokenError};
 use picard_auth::OAuthError;
 use picard_auth::client::{ClientCredentials, client_credentials};
 use picard_crypto::ExposeSecret;
@@ -18,11 +18,20 @@ use crate::state::AppState;
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the form itself is read by OAuthBody")]
 pub(crate) struct TokenForm {
-    /// `refresh_token`.
-    #[schema(example = "refresh_token")]
+    /// `authorization_code` or `refresh_token`.
+    #[schema(example = "authorization_code")]
     grant_type: String,
+    /// The code; it is used up.
+    #[schema(example = "p5kH1…", required = false)]
+    code: String,
+    /// Where the code was sent, if /authorize was told.
+    #[schema(example = "https://app.example.com/cb", required = false)]
+    redirect_uri: String,
+    /// What the code challenge is the hash of (RFC 7636).
+    #[schema(example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", required = false)]
+    code_verifier: String,
     /// The refresh token; it is used up.
-    #[schema(example = "Wb0m2…")]
+    #[schema(example = "Wb0m2…", required = false)]
     refresh_token: String,
     /// Fewer scopes than were granted.
     #[schema(example = "memories:read", required = false)]
@@ -71,7 +80,7 @@ pub(crate) fn credentials(body: &OAuthBody, parameters: &Parameters) -> Result<C
     client_credentials(body.authorization(), parameters.get("client_id"), parameters.get("client_secret"))
 }
 
-/// Exchanges a refresh token for new tokens; the old one is used up.
+/// Exchanges a code or a refresh token for tokens; it is used up.
 #[utoipa::path(post, path = "/token", tag = "oauth", operation_id = "token",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"), security((), ("client" = [])), responses(
     (status = 200, description = "New tokens", body = Value, example = json!({"access_token": "eyJ…", "token_type": "Bearer", "expires_in": 3600,
@@ -84,21 +93,32 @@ pub(crate) async fn token(State(state): State<AppState>, request: Request) -> Re
         Err(problem) => return problem.into_response(),
     };
     let is_basic = body.authorization().is_some();
-    match refresh(&state, &body).await {
+    match exchange(&state, &body).await {
         Ok(issued) => unstored(tokens(&issued)),
         Err(error) => OAuthProblem::new(error, is_basic).into_response(),
     }
 }
 
-async fn refresh(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, TokenError> {
+async fn exchange(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, TokenError> {
     let parameters = body.parameters.as_ref().map_err(Clone::clone)?;
-    match parameters.require("grant_type")? {
-        "refresh_token" => {}
-        _ => return Err(OAuthError::unsupported_grant_type("The grant types are: refresh_token.").into()),
+    let grant_type = parameters.require("grant_type")?;
+    if !matches!(grant_type, "authorization_code" | "refresh_token") {
+        return Err(OAuthError::unsupported_grant_type("The grant types are: authorization_code, refresh_token.").into());
     }
     let credentials = credentials(body, parameters)?;
-    let refresh_token = parameters.require("refresh_token")?;
-    state.app.refresh(&credentials, refresh_token, parameters.get("scope"), parameters.get("resource")).await
+    let resource = parameters.get("resource");
+    if grant_type == "refresh_token" {
+        let request =
+            RefreshRequest { refresh_token: parameters.require("refresh_token")?, scope: parameters.get("scope"), resource };
+        return state.app.refresh(&credentials, request, &body.address).await;
+    }
+    let exchange = CodeExchange {
+        code: parameters.require("code")?,
+        redirect_uri: parameters.get("redirect_uri"),
+        code_verifier: parameters.get("code_verifier"),
+        resource,
+    };
+    state.app.exchange_code(&credentials, exchange, &body.address).await
 }
 
 /// Revokes a token of the client; one that is unknown is no error.

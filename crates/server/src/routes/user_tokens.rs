@@ -67,5 +67,5 @@ async fn issue(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, Token
         create_if_not_exists: parameters.flag("create_if_not_exists")?,
         scope: parameters.get("scope").map(str::to_owned),
     };
-    state.app.user_token(&credentials, request).await
+    state.app.user_token(&credentials, request, &body.address).await
 }

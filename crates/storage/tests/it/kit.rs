@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use picard_crypto::{FernetKey, KeyRing, hash_token};
 use picard_domain::memory::Tags;
-use picard_domain::{ClientId, Clock, GrantId, MemoryId, MemoryText, Permission, Scope, Timestamp, UserId, Username};
+use picard_domain::{ClientId, ClientOrigin, Clock, GrantId, MemoryId, MemoryText, Permission, Scope, Timestamp, UserId, Username};
 use picard_storage::Store;
 use picard_storage::accounts::NewAccount;
 use picard_storage::clients::Client;
@@ -38,6 +38,9 @@ pub(crate) async fn grant(store: &Store, token: &str) -> GrantId {
         redirect_uris: Vec::new(),
         scopes: Scope::ALL.into_iter().collect(),
         secret_hash: None,
+        origin: ClientOrigin::Administrator,
+        auth_method: None,
+        metadata_url: None,
     };
     store.create_client(&client).await.expect("a client");
     let grant = NewGrant {

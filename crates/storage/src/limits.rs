@@ -1,0 +1,57 @@
+//! Counters of requests and of failed tries, kept in the database so that limits hold across replicas.
+//! A window begins with the first count and has a fixed length.
+
+use std::time::Duration;
+
+use picard_domain::Error;
+
+use crate::Store;
+use crate::error::storage_error;
+
+impl Store {
+    /// Counts one for this subject (a hash of what is counted, for whom and from where); how long to wait when that is
+    /// more than `most` in the window.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn count_within(&self, subject: &[u8; 32], most: i32, window: Duration) -> Result<Option<Duration>, Error> {
+        let seconds = sqlx::query_scalar!(
+            r#"INSERT INTO rate_limits AS l (subject, count, window_start, window_end)
+               VALUES ($1, 1, now(), now() + make_interval(secs => $3))
+               ON CONFLICT (subject) DO UPDATE SET
+                   count = CASE WHEN l.window_end > now() THEN least(l.count, 1000000000) + 1 ELSE 1 END,
+                   window_start = CASE WHEN l.window_end > now() THEN l.window_start ELSE now() END,
+                   window_end = CASE WHEN l.window_end > now() THEN l.window_end ELSE now() + make_interval(secs => $3) END
+               RETURNING CASE WHEN count > $2 THEN extract(epoch FROM window_end - now())::float8 END"#,
+            subject.as_slice(),
+            most,
+            window.as_secs_f64(),
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        Ok(seconds.map(|seconds| wait(seconds, window)))
+    }
+
+    /// How long one of these subjects has to wait because it has been counted `most` times; `None`: none has to. Counts
+    /// nothing.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn wait_of(&self, subject: &[u8; 32], most: i32) -> Result<Option<Duration>, Error> {
+        let seconds = sqlx::query_scalar!(
+            r#"SELECT extract(epoch FROM window_end - now())::float8 AS "seconds!"
+               FROM rate_limits WHERE subject = $1 AND count >= $2 AND window_end > now()"#,
+            subject.as_slice(),
+            most,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        Ok(seconds.map(|seconds| wait(seconds, Duration::from_secs(3_600))))
+    }
+}
+
+fn wait(seconds: f64, longest: Duration) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(1.0, longest.as_secs_f64().max(1.0)).ceil())
+}
