@@ -6,6 +6,8 @@ ALTER TABLE clients
         CHECK (origin IN ('administrator', 'registration', 'metadata_document')),
     -- The one way in which the client proves who it is; NULL: any way that fits (a secret in header or body, or none).
     ADD COLUMN auth_method text CHECK (auth_method IN ('client_secret_basic', 'client_secret_post', 'none')),
+    -- What it gets when it asks for nothing; NULL: the least, to read.
+    ADD COLUMN default_scopes text[],
     -- The address of the client's metadata document, which is its client_id then.
     ADD COLUMN metadata_url text UNIQUE,
     -- When the document was last read.

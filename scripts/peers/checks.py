@@ -44,7 +44,11 @@ class Exchange:
             lines.append("  " + self._short(self.sent))
         lines.append(f"-> {self.status}")
         lines += [f"  {name}: {self.headers[name]}" for name in shown if name in self.headers]
-        if self.body:
+        if self.headers.get("content-type", "").startswith("text/html"):
+            lines.append(
+                "  " + self._short(re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<[^>]*>", " ", self.body, flags=re.DOTALL)))
+            )
+        elif self.body:
             lines.append("  " + self._short(self.body))
         return "\n".join(lines)
 

@@ -96,6 +96,7 @@ impl App {
                 origin: ClientOrigin::Administrator,
                 auth_method: None,
                 metadata_url: None,
+                default_scopes: None,
             };
             self.0.store.create_client(&client).await?;
             self.record_of_client("client_registered", administrator, client.id).await?;

@@ -74,6 +74,7 @@ fn asking(client: &Client) -> AskingClient<'_> {
     AskingClient {
         redirect_uris: &client.redirect_uris,
         scopes: &client.scopes,
+        default_scopes: client.default_scopes.as_ref(),
         origin: client.origin,
         is_confidential: client.secret_hash.is_some(),
     }

@@ -80,6 +80,7 @@ impl App {
                 // Whatever it had registered for must fit what it is now.
                 auth_method: known.auth_method.filter(|method| (*method != ClientAuthMethod::None) == checked.is_confidential),
                 metadata_url: known.metadata_url,
+                default_scopes: known.default_scopes,
             };
             if !self.0.store.update_client(&client).await? {
                 return Err(Error::NotFound);

@@ -52,6 +52,7 @@ impl App {
                 origin: ClientOrigin::Registration,
                 auth_method: checked.is_auth_method_chosen.then_some(checked.auth_method),
                 metadata_url: None,
+                default_scopes: Some(checked.default_scopes),
             };
             self.0.store.create_client(&client).await?;
             self.record(NewAuditEvent {

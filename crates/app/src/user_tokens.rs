@@ -45,7 +45,12 @@ impl App {
                 let message = "Only confidential clients that an administrator has registered may name a person.";
                 return Err(OAuthError::unauthorized_client(message).into());
             }
-            let wanted = request.scope.as_deref().map(parse_scope).transpose()?.flatten();
+            let most: Scopes = [Scope::Read, Scope::Write].into_iter().collect::<Scopes>().intersection(&client.scopes);
+            // Before anybody is looked for: a wrong request makes no account.
+            let wanted = request.scope.as_deref().map(parse_scope).transpose()?.flatten().unwrap_or_else(|| most.clone());
+            if wanted.is_empty() || !wanted.is_subset(&most) {
+                return Err(too_much().into());
+            }
             let user_id = match self.named_person(&client, &request).await {
                 Ok(user_id) => user_id,
                 Err(TokenError::OAuth(error)) => {
@@ -54,7 +59,7 @@ impl App {
                 }
                 Err(error) => return Err(error),
             };
-            let scopes = self.scopes_for(&client, user_id, wanted).await?;
+            let scopes = self.scopes_for(&client, user_id, wanted, request.scope.is_some()).await?;
             let tokens = self.mint(&client, user_id, scopes).await?;
             self.record(NewAuditEvent {
                 event: "user_token_issued",
@@ -86,18 +91,20 @@ impl App {
         .await
     }
 
-    /// What the flow gives: never the administration, never more than the client may have (UTK-08), and for an account that
-    /// the client did not make, never more than its person has allowed (UTK-11).
-    async fn scopes_for(&self, client: &Client, user_id: UserId, wanted: Option<Scopes>) -> Result<Scopes, TokenError> {
-        let mut most: Scopes = [Scope::Read, Scope::Write].into_iter().collect::<Scopes>().intersection(&client.scopes);
-        if self.0.store.account_maker(user_id).await? != Some(client.id) {
-            most = most.intersection(&self.0.store.consented(user_id, client.id, None).await?);
-        }
-        let wanted = wanted.unwrap_or_else(|| most.clone());
-        if !wanted.is_empty() && wanted.is_subset(&most) {
+    /// For an account that the client did not make, never more than its person has allowed (UTK-11).
+    async fn scopes_for(
+        &self,
+        client: &Client,
+        user_id: UserId,
+        wanted: Scopes,
+        is_asked_for: bool,
+    ) -> Result<Scopes, TokenError> {
+        if self.0.store.account_maker(user_id).await? == Some(client.id) {
             return Ok(wanted);
         }
-        Err(OAuthError::invalid_scope("The scope is more than this client may have for this person.").into())
+        let allowed = wanted.intersection(&self.0.store.consented(user_id, client.id, None).await?);
+        let is_enough = if is_asked_for { allowed == wanted } else { !allowed.is_empty() };
+        if is_enough { Ok(allowed) } else { Err(too_much().into()) }
     }
 
     /// Finds or makes the account that the client names.
@@ -150,6 +157,11 @@ impl App {
             is_linked,
         }))
     }
+}
+
+/// Never the administration, never more than the client may have (UTK-08).
+fn too_much() -> OAuthError {
+    OAuthError::invalid_scope("The scope is more than this client may have for this person.")
 }
 
 fn new_account(client: ClientId, request: &UserTokenRequest) -> Result<NewAccount, OAuthError> {

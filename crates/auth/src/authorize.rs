@@ -87,6 +87,8 @@ pub struct AskingClient<'a> {
     pub redirect_uris: &'a [String],
     /// What it may ask for at most.
     pub scopes: &'a Scopes,
+    /// What it gets when it asks for nothing; `None`: the least.
+    pub default_scopes: Option<&'a Scopes>,
     /// How it came to be known.
     pub origin: ClientOrigin,
     /// Whether it has a secret.
@@ -203,14 +205,17 @@ fn audience(parameters: &Parameters, issuer: &Issuer) -> Result<String, OAuthErr
 }
 
 /// What may be asked for: known words that the client has registered. Whoever asks for nothing gets the least: to read;
-/// a client that registered itself, what it registered for, which it could also have asked for (AUT-06).
+/// a client that registered itself, what it named then, which it could also have asked for (AUT-06).
 fn scopes(scope: Option<&str>, client: &AskingClient<'_>) -> Result<Scopes, OAuthError> {
     let wanted = scope.map(parse_scope).transpose()?.flatten();
     let Some(wanted) = wanted else {
         let without_admin: Scopes = client.scopes.iter().filter(|scope| *scope != Scope::Admin).collect();
         let least: Scopes = [Scope::Read].into_iter().collect::<Scopes>().intersection(&without_admin);
-        let is_self_registered = client.origin == ClientOrigin::Registration;
-        let default = if is_self_registered || least.is_empty() { without_admin } else { least };
+        let default = match client.default_scopes {
+            Some(default) => default.intersection(&without_admin),
+            None if least.is_empty() => without_admin,
+            None => least,
+        };
         if default.is_empty() {
             return Err(OAuthError::invalid_scope("scope is missing."));
         }

@@ -23,6 +23,7 @@ impl World {
         AskingClient {
             redirect_uris: &self.uris,
             scopes: &self.scopes,
+            default_scopes: None,
             origin: ClientOrigin::Administrator,
             is_confidential: true,
         }
@@ -105,7 +106,7 @@ fn only_registered_scopes_may_be_asked_for() {
     for least in ["", "&scope=", "&scope=offline_access"] {
         assert_eq!(world.check(&good(least)).expect("valid").scopes.to_string(), "memories:read", "AUT-06 {least}");
     }
-    let own = AskingClient { origin: ClientOrigin::Registration, ..world.client() };
+    let own = AskingClient { default_scopes: Some(&world.scopes), ..world.client() };
     let parameters = Parameters::read(&good("")).expect("parameters");
     assert_eq!(check(&parameters, &own, &world.issuer).expect("valid").scopes.to_string(), "memories:read memories:write");
 }

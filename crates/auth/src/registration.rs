@@ -49,6 +49,8 @@ pub struct SelfRegistration {
     pub redirect_uris: Vec<String>,
     /// What it may ask for at most; never the administration.
     pub scopes: Scopes,
+    /// What it gets when it asks for nothing.
+    pub default_scopes: Scopes,
     /// The way in which it proves who it is, as it is told.
     pub auth_method: ClientAuthMethod,
     /// Whether it chose that way itself; otherwise any way that fits a secret will do.
@@ -85,9 +87,9 @@ pub fn check(document: Value, policy: Policy) -> Result<SelfRegistration, OAuthE
         }
     }
     let (auth_method, is_auth_method_chosen) = auth_method(&metadata)?;
-    let scopes = scopes(&metadata)?;
+    let (scopes, default_scopes) = scopes(&metadata)?;
     let name = name(metadata.client_name, &redirect_uris)?;
-    Ok(SelfRegistration { name, redirect_uris, scopes, auth_method, is_auth_method_chosen })
+    Ok(SelfRegistration { name, redirect_uris, scopes, default_scopes, auth_method, is_auth_method_chosen })
 }
 
 fn wrong(what: &str) -> OAuthError {
@@ -141,9 +143,13 @@ fn auth_method(metadata: &Metadata) -> Result<(ClientAuthMethod, bool), OAuthErr
     }
 }
 
-/// What a client may ask people for: what it wants, without the administration (REG-07). Words that are not known here,
-/// such as those of OpenID Connect, are left out of the answer, which RFC 7591 section 3.2.1 allows.
-fn scopes(metadata: &Metadata) -> Result<Scopes, OAuthError> {
+/// What a client may ask people for, and what it gets when it asks for nothing: what it wants, without the administration
+/// (REG-07). Words that are not known here, such as those of OpenID Connect, are left out of the answer.
+///
+/// `scopes`, of the short form, is a limit. `scope`, of the RFC, is not: MCP clients copy into it what they need first, and
+/// ask for more when they need more. So they are registered for reading and writing, which RFC 7591 section 3.2.1 allows
+/// when the answer says so, and each person decides about each scope.
+fn scopes(metadata: &Metadata) -> Result<(Scopes, Scopes), OAuthError> {
     let words: Vec<&str> = match (&metadata.scopes, metadata.scope.as_deref()) {
         (Some(_), Some(_)) => return Err(wrong("send scope or scopes, not both")),
         (Some(words), None) => words.iter().map(String::as_str).collect(),
@@ -152,14 +158,14 @@ fn scopes(metadata: &Metadata) -> Result<Scopes, OAuthError> {
     };
     let most: Scopes = [Scope::Read, Scope::Write].into_iter().collect();
     if words.is_empty() {
-        return Ok(most);
+        return Ok((most.clone(), most));
     }
     let wanted: Scopes = words.iter().filter_map(|word| word.parse().ok()).collect();
     let given = wanted.intersection(&most);
     if given.is_empty() {
         return Err(wrong("the scopes that a client can register for are memories:read and memories:write"));
     }
-    Ok(given)
+    Ok((if metadata.scopes.is_some() { given.clone() } else { most }, given))
 }
 
 /// A client without a name is called after where it gets its codes.
@@ -216,6 +222,8 @@ mod tests {
     fn both_forms_are_understood() {
         let rfc = with(json!({ "token_endpoint_auth_method": "none", "scope": "memories:read openid offline_access" }));
         let short = with(json!({ "client_name": "App", "scopes": ["memories:read"], "is_confidential": false }));
+        assert_eq!(check_open(short.clone()).expect("a client").scopes.to_string(), "memories:read", "a limit");
+        assert_eq!(check_open(rfc.clone()).expect("a client").scopes.to_string(), "memories:read memories:write", "a first wish");
         for document in [rfc, short] {
             let client = check_open(document).expect("a client");
             assert_eq!(
@@ -229,7 +237,8 @@ mod tests {
     #[test]
     fn nobody_registers_for_the_administration_or_for_other_grants() {
         let narrowed = check_open(with(json!({ "scope": "memories:read memories:admin" }))).expect("a client");
-        assert_eq!(narrowed.scopes.to_string(), "memories:read", "REG-07");
+        assert_eq!(narrowed.default_scopes.to_string(), "memories:read", "REG-07");
+        assert_eq!(narrowed.scopes.to_string(), "memories:read memories:write", "REG-07");
         assert_eq!(code(with(json!({ "scope": "memories:admin" }))), "invalid_client_metadata", "REG-07");
         assert_eq!(code(with(json!({ "grant_types": ["password"] }))), "invalid_client_metadata", "REG-04");
         assert_eq!(

@@ -11,6 +11,7 @@ mod body;
 pub mod command;
 mod config;
 mod documents;
+mod drain;
 mod error;
 mod import;
 pub mod logging;

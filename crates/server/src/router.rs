@@ -17,7 +17,7 @@ use crate::routes::{
     user_tokens, users,
 };
 use crate::state::AppState;
-use crate::{bearer, documents, pages, request};
+use crate::{bearer, documents, drain, pages, request};
 
 /// The largest body of a request.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -98,6 +98,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     Router::new()
         .fallback_service(service)
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
+        .layer(from_fn(drain::layer))
         .layer(from_fn(request::observe))
 }
 

@@ -25,6 +25,8 @@ pub struct Client {
     pub auth_method: Option<ClientAuthMethod>,
     /// The address of its metadata document.
     pub metadata_url: Option<String>,
+    /// What it gets when it asks for nothing; `None`: the least.
+    pub default_scopes: Option<Scopes>,
 }
 
 impl Client {
@@ -44,6 +46,7 @@ struct ClientRow {
     origin: String,
     auth_method: Option<String>,
     metadata_url: Option<String>,
+    default_scopes: Option<Vec<String>>,
 }
 
 impl From<ClientRow> for Client {
@@ -58,6 +61,7 @@ impl From<ClientRow> for Client {
             origin: row.origin.parse().unwrap_or(ClientOrigin::Registration),
             auth_method: row.auth_method.and_then(|word| word.parse().ok()),
             metadata_url: row.metadata_url,
+            default_scopes: row.default_scopes.as_deref().map(Scopes::from_words),
         }
     }
 }
@@ -69,7 +73,8 @@ impl Store {
     /// As every statement.
     pub async fn create_client(&self, client: &Client) -> Result<(), Error> {
         sqlx::query!(
-            "INSERT INTO clients (id, name, redirect_uris, scopes, secret_hash, origin, auth_method) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO clients (id, name, redirect_uris, scopes, secret_hash, origin, auth_method, default_scopes)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             client.id.0,
             client.name,
             &client.redirect_uris,
@@ -77,6 +82,7 @@ impl Store {
             client.secret_hash.as_ref().map(<[u8; 32]>::as_slice),
             client.origin.as_str(),
             client.auth_method.map(ClientAuthMethod::as_str),
+            client.default_scopes.as_ref().map(Scopes::to_words) as _,
         )
         .execute(&self.pool)
         .await
@@ -91,7 +97,7 @@ impl Store {
     pub async fn client(&self, id: ClientId) -> Result<Option<Client>, Error> {
         sqlx::query_as!(
             ClientRow,
-            "SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url FROM clients WHERE id = $1",
+            "SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, default_scopes FROM clients WHERE id = $1",
             id.0,
         )
         .fetch_optional(&self.pool)
@@ -107,7 +113,7 @@ impl Store {
     /// As every statement.
     pub async fn client_by_metadata_url(&self, url: &str) -> Result<Option<(Client, bool)>, Error> {
         let row = sqlx::query!(
-            r#"SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url,
+            r#"SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, default_scopes,
                       coalesce(metadata_read_at > now() - interval '10 minutes', false) AS "is_fresh!"
                FROM clients WHERE metadata_url = $1"#,
             url,
@@ -125,6 +131,7 @@ impl Store {
                 origin: row.origin,
                 auth_method: row.auth_method,
                 metadata_url: row.metadata_url,
+                default_scopes: row.default_scopes,
             };
             (Client::from(client), row.is_fresh)
         }))
@@ -147,7 +154,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, 'metadata_document', 'none', $5, now())
              ON CONFLICT (metadata_url) DO UPDATE SET name = excluded.name, redirect_uris = excluded.redirect_uris,
                  scopes = excluded.scopes, metadata_read_at = now()
-             RETURNING id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url",
+             RETURNING id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, default_scopes",
             ClientId::generate().0,
             name,
             redirect_uris,
@@ -167,7 +174,7 @@ impl Store {
     pub async fn clients(&self, after: Option<(Timestamp, Uuid)>, limit: u32) -> Result<Vec<(Client, Timestamp)>, Error> {
         let (moment, id) = after.map(|(moment, id)| (moment.as_offset_date_time(), id)).unzip();
         let rows = sqlx::query!(
-            "SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, created_at FROM clients
+            "SELECT id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, default_scopes, created_at FROM clients
              WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2::uuid)
              ORDER BY created_at DESC, id DESC LIMIT $3",
             moment,
@@ -187,6 +194,7 @@ impl Store {
                 origin: row.origin,
                 auth_method: row.auth_method,
                 metadata_url: row.metadata_url,
+                default_scopes: row.default_scopes,
             };
             (Client::from(client), row.created_at.into())
         });

@@ -99,7 +99,7 @@ fn refused(state: &AppState, error: Error) -> Response {
 
 /// Makes an account for whoever asks, if the operator allows it.
 #[utoipa::path(post, path = "/api/users", tag = "users", operation_id = "sign_up", security(()), request_body = SignUpRequest, responses(
-    (status = 201, description = "The account", body = Value, example = json!({"id": "6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11", "username": "ada"})),
+    (status = 201, description = "The account", body = Value, example = json!({"id": "6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11", "username": "ada", "email": "ada@example.org"})),
     (status = 403, description = "signup_disabled"), (status = 409, description = "The name or the address is taken"),
     (status = 422, description = "Something is wrong with name, address or password"), (status = 429, description = "Too many tries")))]
 pub(crate) async fn sign_up(
@@ -107,10 +107,10 @@ pub(crate) async fn sign_up(
     ClientAddress(address): ClientAddress,
     StrictJson(body): StrictJson<SignUpRequest>,
 ) -> Response {
-    let username = body.username.clone();
+    let (username, email) = (body.username.clone(), body.email.clone());
     let new = SignUp { username: body.username, email: body.email, password: body.password.into() };
     match state.app.sign_up(new, &address).await {
-        Ok(id) => (StatusCode::CREATED, Json(json!({ "id": id, "username": username }))).into_response(),
+        Ok(id) => (StatusCode::CREATED, Json(json!({ "id": id, "username": username, "email": email }))).into_response(),
         Err(SignUpError::Disabled) => {
             let detail = "People cannot make accounts here themselves: ask whoever runs this server for one.";
             Problem::new(StatusCode::FORBIDDEN, "signup_disabled", detail).into_response()

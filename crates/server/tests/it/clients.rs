@@ -269,7 +269,7 @@ async fn ten_failed_tries_close_the_door_for_that_account_and_address(pool: PgPo
     let elsewhere = crate::kit::client_from([127, 0, 0, 2]);
     assert_eq!(attempt(&elsewhere, &server.url, ADMIN.0, ADMIN.1).await.status(), 201, "LOG-07: from another address it works");
 
-    let a_minute_ago = "UPDATE sign_in_failures SET window_start = window_start - interval '61 seconds'";
+    let a_minute_ago = "UPDATE rate_limits SET window_end = window_end - interval '61 seconds'";
     sqlx::query(a_minute_ago).execute(&pool).await.expect("an update");
     assert_eq!(attempt(&server.http, &server.url, ADMIN.0, ADMIN.1).await.status(), 201, "a minute later too");
 }

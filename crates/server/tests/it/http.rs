@@ -57,14 +57,24 @@ async fn every_path_answers_with_a_slash_at_its_end_too(pool: PgPool) {
 
     for path in paths.iter().filter(|path| *path != "/") {
         for method in [Method::GET, Method::POST, Method::DELETE] {
+            if method == Method::DELETE && path == "/api/users/me" {
+                // Ada is still needed; elsewhere an account that is gone would answer differently the second time.
+                continue;
+            }
             let mut answers = Vec::new();
             for path in [path.clone(), format!("{path}/")] {
                 let request = server.request(method.clone(), &path).header("x-request-id", "same").bearer_auth(&ada.token);
                 let response = send(request.header("content-type", "application/json").body("{}")).await;
-                answers.push((response.status(), response.text().await.expect("a body")));
+                let location = response.headers().get("location").map(|value| value.to_str().expect("text").to_owned());
+                let is_page =
+                    response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+                let status = response.status();
+                // A page has a token that is made for each visitor.
+                let body = if is_page { String::new() } else { response.text().await.expect("a body") };
+                answers.push((status, location, body));
             }
             assert_eq!(answers[0], answers[1], "{method} {path}");
-            assert!(!answers[0].0.is_redirection(), "{method} {path}");
+            assert!(answers[0].1.as_ref().is_none_or(|location| !location.starts_with(path.as_str())), "{method} {path}");
         }
     }
 }
@@ -325,7 +335,11 @@ async fn the_metadata_lists_what_works(pool: PgPool) {
     let document = &documents[0];
 
     assert_eq!(document["issuer"], server.url, "TOK-15: exactly the configured URL");
-    assert_eq!(document["grant_types_supported"], json!(["refresh_token"]), "TOK-15");
+    assert_eq!(document["grant_types_supported"], json!(["authorization_code", "refresh_token"]), "TOK-15");
+    assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]), "TOK-15");
+    assert_eq!(document["response_types_supported"], json!(["code"]), "TOK-15");
+    assert_eq!(document["authorization_response_iss_parameter_supported"], true, "AUT-09");
+    assert_eq!(document["client_id_metadata_document_supported"], false, "SSR-03");
     assert!(!document["scopes_supported"].to_string().contains("admin"));
     for endpoint in ["token_endpoint", "revocation_endpoint"] {
         let url = word(&document[endpoint]);

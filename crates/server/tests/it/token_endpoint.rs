@@ -68,12 +68,13 @@ async fn only_the_listed_grant_types_work_and_only_in_the_body(pool: PgPool) {
     let form = |body: String| server.post("/token").header("content-type", "application/x-www-form-urlencoded").body(body);
     let signed = |body: &str| form(body.to_owned()).basic_auth(id, Some(secret));
 
-    for grant in ["password", "implicit", "client_credentials", "authorization_code", "REFRESH_TOKEN", "x"] {
+    for grant in ["password", "implicit", "client_credentials", "Authorization_code", "REFRESH_TOKEN", "x"] {
         let body = format!("grant_type={grant}&refresh_token={token}&username=ada&password=x");
         assert_eq!(answer(signed(&body)).await, refused(400, "unsupported_grant_type"), "TOK-12 {grant}");
     }
     for body in [
         String::new(),
+        "grant_type=authorization_code&redirect_uri=https://app.example.com/cb".to_owned(),
         format!("refresh_token={token}"),
         "grant_type=refresh_token".to_owned(),
         format!("grant_type=&refresh_token={token}"),

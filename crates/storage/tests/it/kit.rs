@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use picard_crypto::{FernetKey, KeyRing, hash_token};
 use picard_domain::memory::Tags;
-use picard_domain::{ClientId, ClientOrigin, Clock, GrantId, MemoryId, MemoryText, Permission, Scope, Timestamp, UserId, Username};
+use picard_domain::{
+    ClientId, ClientOrigin, Clock, GrantId, MemoryId, MemoryText, Permission, Scope, Timestamp, UserId, Username,
+};
 use picard_storage::Store;
 use picard_storage::accounts::NewAccount;
 use picard_storage::clients::Client;
@@ -41,6 +43,7 @@ pub(crate) async fn grant(store: &Store, token: &str) -> GrantId {
         origin: ClientOrigin::Administrator,
         auth_method: None,
         metadata_url: None,
+        default_scopes: None,
     };
     store.create_client(&client).await.expect("a client");
     let grant = NewGrant {

@@ -324,6 +324,9 @@ fn config(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> 
         ("--embedding-model", "test-embedding"),
         ("--embedding-dimensions", "64"),
         ("--embedding-budget-ms", "2000"),
+        // Tests that are about limits set them.
+        ("--token-limit-per-minute", "0"),
+        ("--tool-limit-per-minute", "0"),
     ];
     let kept = defaults.into_iter().filter(|(flag, _)| !more.contains(flag)).flat_map(|(flag, value)| [flag, value]);
     let arguments = std::iter::once("picard-server").chain(kept).chain(more.iter().copied());
