@@ -116,7 +116,13 @@ impl App {
                 Some(email) => self.0.store.account_by_email(&folded(email)).await?,
                 None => None,
             };
-            let by_username = self.0.store.account_by_username(&folded(&request.username)).await?;
+            let name = folded(&request.username);
+            let by_username = self.0.store.account_by_username(&name).await?;
+            // One can sign in with an address, so an address in the place of the name means the same account.
+            let by_email = match by_email {
+                None if by_username.is_none() && name.contains('@') => self.0.store.account_by_email(&name).await?,
+                found => found,
+            };
             match user_token::decide(
                 client.id,
                 self.named(by_username, client).await?,

@@ -2,19 +2,20 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument;
 
 use crate::error::Problem;
+use crate::state::AppState;
 
 /// The header that carries a request's id, in and out.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, writes one log line, and completes the answer.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let id = incoming_id(&request).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let method = request.method().clone();
     let began = Instant::now();
@@ -28,6 +29,10 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
             duration_ms = began.elapsed().as_secs_f64() * 1_000.0, "A request was answered."
         );
         complete(&mut response, &id);
+        if state.is_https {
+            let year = HeaderValue::from_static("max-age=31536000");
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+        }
         response
     }
     .instrument(span)

@@ -74,6 +74,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let (api, _) = api_routes().split_for_parts();
     let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
     let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp)).layer(from_fn(request::explain));
+    let observed = state.clone();
     let inner = open
         .merge(api)
         .merge(documents::routes())
@@ -99,7 +100,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .fallback_service(service)
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
         .layer(from_fn(drain::layer))
-        .layer(from_fn(request::observe))
+        .layer(from_fn_with_state(observed, request::observe))
 }
 
 fn crashed() -> Problem {

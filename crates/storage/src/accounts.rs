@@ -66,7 +66,8 @@ impl From<AccountRow> for Account {
 }
 
 impl Store {
-    /// Makes an account with a data key of its own; `false` when the name or the address is taken.
+    /// Makes an account with a data key of its own; `false` when the name or the address is taken. One can sign in with
+    /// either, so nobody's name may be somebody else's address.
     ///
     /// # Errors
     /// As every statement: the database is away, or a bug.
@@ -74,7 +75,8 @@ impl Store {
         let data_key = DataKey::generate().wrap(&self.keys, *account.id.0.as_bytes(), self.now());
         let outcome = sqlx::query!(
             "INSERT INTO users (id, username, username_key, email, email_key, password_hash, is_superuser, client_id, data_key)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+             WHERE NOT EXISTS (SELECT 1 FROM users WHERE email_key = $3 OR username_key = $5)",
             account.id.0,
             account.username.as_str(),
             account.username.key(),
@@ -88,7 +90,7 @@ impl Store {
         .execute(&self.pool)
         .await;
         match outcome {
-            Ok(_) => Ok(true),
+            Ok(done) => Ok(done.rows_affected() == 1),
             Err(error) if violated_constraint(&error).is_some() => Ok(false),
             Err(error) => Err(storage_error(error)),
         }

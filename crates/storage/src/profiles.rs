@@ -98,7 +98,8 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// Changes a person's profile; `false` when the address is another account's.
+    /// Changes a person's profile; `false` when the address is another account's, or
+    /// another's name.
     ///
     /// # Errors
     /// As every statement.
@@ -109,7 +110,7 @@ impl Store {
                  email = CASE WHEN $2 THEN $3 ELSE email END, email_key = CASE WHEN $2 THEN $4 ELSE email_key END,
                  display_name = CASE WHEN $5 THEN $6 ELSE display_name END, bio = CASE WHEN $7 THEN $8 ELSE bio END,
                  is_listed = coalesce($9, is_listed)
-             WHERE id = $1",
+             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE $2 AND o.username_key = $4 AND o.id <> $1)",
             id.0,
             email.is_some(),
             email.and_then(|email| email.as_ref()).map(Email::as_str) as _,
@@ -123,7 +124,7 @@ impl Store {
         .execute(&self.pool)
         .await;
         match outcome {
-            Ok(_) => Ok(true),
+            Ok(done) => Ok(done.rows_affected() == 1),
             Err(error) if violated_constraint(&error).is_some() => Ok(false),
             Err(error) => Err(storage_error(error)),
         }

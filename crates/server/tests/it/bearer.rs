@@ -49,7 +49,7 @@ struct Forge {
     key: SigningKey,
 }
 
-fn part(token: &str, index: usize) -> Value {
+pub fn part(token: &str, index: usize) -> Value {
     let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(index).expect("a part")).expect("base64url");
     serde_json::from_slice(&bytes).expect("JSON")
 }

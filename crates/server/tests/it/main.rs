@@ -3,9 +3,11 @@
 
 mod administration;
 mod arrows;
+mod authorize;
 mod bearer;
 mod changes;
 mod clients;
+mod codes;
 mod connections;
 mod database_away;
 mod documents;
@@ -15,11 +17,15 @@ mod http;
 mod introspection;
 mod key_rotation;
 mod kit;
+mod limits;
 mod lists;
 mod mcp;
 mod memories;
+mod pages;
+mod registration;
 mod search;
 mod token_endpoint;
 mod tokens;
 mod tools;
 mod user_tokens;
+mod users;

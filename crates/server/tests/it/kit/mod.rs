@@ -1,5 +1,6 @@
 //! The test kit: a real server on a free port, its own database, and a provider of embeddings that does as it is told.
 
+pub mod browser;
 pub mod provider;
 
 use std::net::SocketAddr;
@@ -105,7 +106,13 @@ impl TestServer {
 
     /// A second server on the same database: another replica behind the same public URL.
     pub async fn replica(&self) -> Replica {
-        let config = config(&self.database_url, &self.key, &self.provider, &["--public-url", &self.url]);
+        self.replica_with(&[]).await
+    }
+
+    /// The same with further command line arguments.
+    pub async fn replica_with(&self, arguments: &[&str]) -> Replica {
+        let arguments: Vec<&str> = ["--public-url", &self.url].into_iter().chain(arguments.iter().copied()).collect();
+        let config = config(&self.database_url, &self.key, &self.provider, &arguments);
         let running = picard_server::start(config).await.expect("a second server");
         Replica { url: format!("http://{}", running.address()), running: Some(running) }
     }
