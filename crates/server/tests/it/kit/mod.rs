@@ -1,6 +1,7 @@
 //! The test kit: a real server on a free port, its own database, and a provider of embeddings that does as it is told.
 
 pub mod browser;
+pub mod process;
 pub mod provider;
 
 use std::net::SocketAddr;
@@ -115,6 +116,12 @@ impl TestServer {
         let config = config(&self.database_url, &self.key, &self.provider, &arguments);
         let running = picard_server::start(config).await.expect("a second server");
         Replica { url: format!("http://{}", running.address()), running: Some(running) }
+    }
+
+    /// The command line of another server on the same database, behind the same public URL.
+    fn arguments(&self, more: &[&str]) -> Vec<String> {
+        let more: Vec<&str> = ["--public-url", &self.url].into_iter().chain(more.iter().copied()).collect();
+        arguments(&self.database_url, &self.key, &self.provider, &more)
     }
 
     /// What `picard-server rotate-signing-key` does, in a process of its own.
@@ -320,6 +327,11 @@ pub fn client_from(address: [u8; 4]) -> reqwest::Client {
 }
 
 fn config(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> Config {
+    let arguments = std::iter::once("picard-server".to_owned()).chain(arguments(database_url, key, provider, more));
+    Config::try_parse_from(arguments).expect("a configuration")
+}
+
+fn arguments(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> Vec<String> {
     let base_url = provider.base_url();
     let defaults = [
         ("--database-url", database_url),
@@ -336,8 +348,7 @@ fn config(database_url: &str, key: &str, provider: &Provider, more: &[&str]) -> 
         ("--tool-limit-per-minute", "0"),
     ];
     let kept = defaults.into_iter().filter(|(flag, _)| !more.contains(flag)).flat_map(|(flag, value)| [flag, value]);
-    let arguments = std::iter::once("picard-server").chain(kept).chain(more.iter().copied());
-    Config::try_parse_from(arguments).expect("a configuration")
+    kept.chain(more.iter().copied()).map(ToOwned::to_owned).collect()
 }
 
 /// The test's database as a URL: that of the cluster with another name at its end.
