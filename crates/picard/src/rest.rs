@@ -44,6 +44,11 @@ impl Person {
         })
     }
 
+    /// Their access token.
+    pub fn access_token(&self) -> &str {
+        &self.access_token
+    }
+
     /// Calls a tool and answers what it answers.
     pub async fn call(&self, tool: &str, data: Value) -> Result<Value, Problem> {
         let request = self

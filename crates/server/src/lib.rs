@@ -18,6 +18,7 @@ pub mod logging;
 mod oauth_error;
 mod openapi;
 mod pages;
+mod probe;
 mod request;
 mod router;
 mod routes;
@@ -28,4 +29,5 @@ pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeNam
 pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;
+pub use probe::{Probe, probe};
 pub use running::{RunningServer, StartError, create_admin, embedder, migrate, rotate_signing_key, start};

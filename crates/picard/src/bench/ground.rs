@@ -94,7 +94,8 @@ impl Ground {
         variables.into_iter().map(owned).collect()
     }
 
-    fn config(&self) -> Result<picard_server::Config, Problem> {
+    /// The server's configuration.
+    pub(super) fn config(&self) -> Result<picard_server::Config, Problem> {
         configure(Program::Server, &self.variables(Embedding::Local))
     }
 

@@ -4,6 +4,7 @@
 //! slows down both. Everything runs as `picard up` runs it: PostgreSQL with fsync, the server in a process of its own.
 
 mod bare_search;
+mod bearer;
 mod comparison;
 mod corpus;
 mod figures;
@@ -91,6 +92,8 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     eprintln!("picard: measuring query_memory");
     let search = bare_search::BareSearch::prepare(ground, &reader.0, embedder.model()).await?;
     let query = bench.query_memory(&reader.0, search).await?;
+    eprintln!("picard: measuring the verification of bearer tokens");
+    let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
     server.stop().await;
-    Ok(vec![submit, query])
+    Ok(vec![submit, query, bearer])
 }
