@@ -20,6 +20,8 @@ ALTER TABLE users
     -- Whether the person may be found in the directory.
     ADD COLUMN is_listed boolean NOT NULL DEFAULT false;
 
+CREATE INDEX users_superusers ON users (id) WHERE is_superuser;
+
 CREATE TABLE sessions (
     -- SHA-256 of the cookie's 256 random bits.
     token_hash   bytea PRIMARY KEY CHECK (length(token_hash) = 32),

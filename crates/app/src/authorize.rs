@@ -170,7 +170,10 @@ impl App {
             return Ok(if prompt.none {
                 Err(OAuthError::login_required("The person is not signed in."))
             } else {
-                Ok(Authorization::SignIn { query: without_sign_in(query, prompt), create: prompt.create })
+                Ok(Authorization::SignIn {
+                    query: without_sign_in(query, prompt),
+                    create: prompt.create && self.is_sign_up_open(),
+                })
             });
         };
         let scopes = match authorize::givable(&valid.scopes, session.person.is_superuser, client.origin) {

@@ -23,7 +23,8 @@ impl App {
                 user_id: claims.user_id,
                 client_id: state.client_id,
                 grant_id: claims.grant_id,
-                scopes: claims.scopes,
+                // Scopes that an administrator has taken from the client end with the next request.
+                scopes: claims.scopes.intersection(&state.client_scopes),
                 is_superuser: state.is_superuser,
             })
         })

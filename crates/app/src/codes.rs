@@ -6,7 +6,7 @@ use picard_auth::authorization_code::{self, Decision, PresentedCode, Redemption}
 use picard_auth::client::ClientCredentials;
 use picard_auth::refresh;
 use picard_crypto::{ExposeSecret, hash_token, random_token};
-use picard_domain::{GrantId, Scopes};
+use picard_domain::{ClientId, Error, GrantId, Scopes, UserId};
 use picard_storage::audit::NewAuditEvent;
 use picard_storage::clients::Client;
 use picard_storage::codes::{AuthorizationCode, NewFamily};
@@ -69,6 +69,7 @@ impl App {
                     Decision::RevokeFamily(error) => {
                         if let Some(grant) = stored.grant_id {
                             self.0.store.revoke_grant(grant).await?;
+                            self.record_reuse("authorization_code_reused", stored.user_id, client.id, grant, address).await?;
                             tracing::warn!(
                                 event = "authorization_code_reused", grant.id = %grant, user.id = %stored.user_id, client.id = %client.id,
                                 "An authorization code came back after it was used; what came of it has ended."
@@ -102,6 +103,26 @@ impl App {
             return Ok(None);
         }
         self.issue(client, code.user_id, family.grant_id, scopes, audience, refresh_token).map(Some)
+    }
+
+    /// Somebody has a code or a token that was used: what came of it has ended, and people should know.
+    pub(crate) async fn record_reuse(
+        &self,
+        event: &'static str,
+        user_id: UserId,
+        client_id: ClientId,
+        grant_id: GrantId,
+        address: &str,
+    ) -> Result<(), Error> {
+        self.record(NewAuditEvent {
+            event,
+            user_id: Some(user_id),
+            client_id: Some(client_id),
+            address: Some(address),
+            details: serde_json::json!({ "grant_id": grant_id }),
+            ..Default::default()
+        })
+        .await
     }
 
     async fn record_redemption(&self, client: &Client, tokens: &IssuedTokens, address: &str) -> Result<(), TokenError> {

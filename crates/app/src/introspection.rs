@@ -69,8 +69,8 @@ impl App {
                 return Ok(None);
             }
             let state = self.0.store.bearer_state(claims.grant_id, claims.user_id, &claims.client_id, claims.token_id).await?;
-            Ok(state.map(|_| ActiveToken {
-                scopes: claims.scopes,
+            Ok(state.map(|state| ActiveToken {
+                scopes: claims.scopes.intersection(&state.client_scopes),
                 client_id: claims.client_id,
                 user_id: claims.user_id,
                 audience: claims.audience,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use picard_crypto::hash_token;
+use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token};
 use picard_domain::{Caller, Error};
 
 use crate::App;
@@ -51,26 +51,44 @@ impl App {
         }
     }
 
-    /// Refuses while too many tries to sign in have failed: to this account from this address, or from this address.
-    pub(crate) async fn check_sign_in_failures(&self, account: &str, address: &str) -> Result<(), Error> {
-        let most = self.0.settings.limits.sign_in;
-        if most == 0 {
-            return Ok(());
-        }
-        for (subject, most) in [(of_account(account, address), most), (of_address(address), MOST_FAILURES_OF_AN_ADDRESS)] {
-            let most = i32::try_from(most).unwrap_or(i32::MAX);
-            if let Some(retry_after) = self.0.store.wait_of(&hash_token(&subject), most).await? {
+    /// Compares a password, unless too many tries have failed: for this account from this address, or from this address.
+    ///
+    /// A try is counted before it is made and taken back when it succeeds, so that a hundred tries at once are no better
+    /// than ten; and it is counted by who has a turn to hash, so that many right passwords at once do no harm. Accounts
+    /// that are not there, or have no password, cost the same time (LOG-05, LOG-07).
+    pub(crate) async fn try_password(
+        &self,
+        account: &str,
+        address: &str,
+        password: SecretString,
+        stored: Option<&str>,
+    ) -> Result<Verdict, Error> {
+        let limit = self.0.settings.limits.sign_in;
+        let subjects =
+            [(of_account(account, address), limit, MINUTE), (of_address(address), MOST_FAILURES_OF_AN_ADDRESS, TEN_MINUTES)]
+                .map(|(subject, most, window)| (hash_token(&subject), i32::try_from(most).unwrap_or(i32::MAX), window));
+        let counted = if limit == 0 { &[][..] } else { &subjects[..] };
+        for (subject, most, _) in counted {
+            if let Some(retry_after) = self.0.store.wait_of(subject, *most).await? {
                 return Err(Error::RateLimited { retry_after });
             }
         }
-        Ok(())
-    }
-
-    /// Counts a failed try to sign in.
-    pub(crate) async fn count_sign_in_failure(&self, account: &str, address: &str) -> Result<(), Error> {
-        self.0.store.count_within(&hash_token(&of_account(account, address)), i32::MAX, MINUTE).await?;
-        self.0.store.count_within(&hash_token(&of_address(address)), i32::MAX, TEN_MINUTES).await?;
-        Ok(())
+        // Nobody has such a password: it is not worth a hash (LOG-10).
+        let password = if password.expose_secret().len() > 4_096 { SecretString::default() } else { password };
+        let busy = |error| Error::unavailable("Signing in", error);
+        let turn = self.0.passwords.turn().await.map_err(busy)?;
+        for (subject, most, window) in counted {
+            if let Some(retry_after) = self.0.store.count_within(subject, *most, *window).await? {
+                return Err(Error::RateLimited { retry_after });
+            }
+        }
+        let verdict = turn.verify(password, stored).await.map_err(busy)?;
+        if verdict != Verdict::NoMatch {
+            for (subject, _, _) in counted {
+                self.0.store.give_back(subject).await?;
+            }
+        }
+        Ok(verdict)
     }
 }
 

@@ -77,7 +77,9 @@ impl App {
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
-            check_chosen_password(new.expose_secret()).map_err(|message| Error::invalid("new_password", message))?;
+            let profile = self.0.store.profile(caller.user_id).await?.ok_or(Error::Unauthorized)?;
+            check_chosen_password(new.expose_secret(), &profile.username)
+                .map_err(|message| Error::invalid("new_password", message))?;
             let old_hash = self.own_password(caller, current, "current_password", address).await?.ok_or_else(|| {
                 Error::Conflict("The account has no password: it is used through the application that made it.".to_owned())
             })?;
@@ -123,14 +125,10 @@ impl App {
     ) -> Result<Option<String>, Error> {
         let profile = self.0.store.profile(caller.user_id).await?.ok_or(Error::Unauthorized)?;
         let Some(stored) = profile.password_hash else { return Ok(None) };
-        let key = folded(&profile.username);
-        self.check_sign_in_failures(&key, address).await?;
-        let busy = |error| Error::unavailable("Checking the password", error);
-        let is_possible = password.expose_secret().len() <= 4_096;
-        if is_possible && self.0.passwords.verify(password, Some(&stored)).await.map_err(busy)? != Verdict::NoMatch {
+        let verdict = self.try_password(&caller.user_id.to_string(), address, password, Some(&stored)).await?;
+        if verdict != Verdict::NoMatch {
             return Ok(Some(stored));
         }
-        self.count_sign_in_failure(&key, address).await?;
         Err(Error::invalid(member, "is not the password of this account"))
     }
 

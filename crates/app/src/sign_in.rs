@@ -81,34 +81,37 @@ impl App {
     /// that may not be used cost the same time and get the same answer as wrong passwords (LOG-05).
     pub(crate) async fn authenticate_person(&self, name: &str, password: SecretString, address: &str) -> Result<Account, Error> {
         let key = folded(name);
-        self.check_sign_in_failures(&key, address).await?;
-        // Nobody has such a password: it is not worth a hash (LOG-10).
-        let is_too_long = password.expose_secret().len() > 4_096;
         let account = match self.0.store.account_by_username(&key).await? {
             Some(account) => Some(account),
             None => self.0.store.account_by_email(&key).await?,
         };
-        let is_match = !is_too_long && self.password_fits(account.as_ref(), password).await?;
+        // However it is spelt, it is one account.
+        let counted = account.as_ref().map_or(key, |account| account.id.to_string());
+        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+        let verdict = self.try_password(&counted, address, password.clone(), stored).await?;
         match account {
-            Some(account) if is_match && account.is_active => Ok(account),
-            _ => {
-                self.count_sign_in_failure(&key, address).await?;
+            Some(account) if verdict != Verdict::NoMatch && account.is_active => {
+                self.rehash(&account, verdict, password).await?;
+                Ok(account)
+            }
+            account => {
+                let user_id = account.map(|account| account.id);
+                self.record(NewAuditEvent { event: "sign_in_failed", user_id, address: Some(address), ..Default::default() })
+                    .await?;
                 tracing::warn!(event = "sign_in_failed", "A sign-in failed.");
                 Err(Error::Unauthorized)
             }
         }
     }
 
-    /// Whether it is the account's password; a hash of weaker parameters than today's is replaced on the way.
-    pub(crate) async fn password_fits(&self, account: Option<&Account>, password: SecretString) -> Result<bool, Error> {
-        let stored = account.and_then(|account| account.password_hash.as_deref());
-        let busy = |error| Error::unavailable("Signing in", error);
-        let verdict = self.0.passwords.verify(password.clone(), stored).await.map_err(busy)?;
-        if let (Verdict::MatchNeedsRehash, Some(account), Some(old)) = (verdict, account, stored) {
-            let new = self.0.passwords.hash(password).await.map_err(busy)?;
+    /// Replaces a hash of weaker parameters than today's.
+    async fn rehash(&self, account: &Account, verdict: Verdict, password: SecretString) -> Result<(), Error> {
+        if let (Verdict::MatchNeedsRehash, Some(old)) = (verdict, account.password_hash.as_deref()) {
+            let hashed = self.0.passwords.hash(password).await;
+            let new = hashed.map_err(|error| Error::unavailable("Signing in", error))?;
             self.0.store.replace_password_hash(account.id, old, &new).await?;
         }
-        Ok(verdict != Verdict::NoMatch)
+        Ok(())
     }
 
     /// Keeps an act in the log that people and administrators read.

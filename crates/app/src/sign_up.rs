@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use picard_crypto::{ExposeSecret, SecretString, is_common_password};
-use picard_domain::account::{check_chosen_username, check_new_password};
+use picard_domain::account::{check_chosen_username, check_new_password, folded};
 use picard_domain::{Email, Error, FieldError, UserId, Username};
 use picard_storage::accounts::NewAccount;
 use picard_storage::audit::NewAuditEvent;
@@ -36,8 +36,11 @@ impl From<Error> for SignUpError {
 }
 
 /// Checks a password that somebody chooses (LOG-10).
-pub(crate) fn check_chosen_password(password: &str) -> Result<(), String> {
+pub(crate) fn check_chosen_password(password: &str, username: &str) -> Result<(), String> {
     check_new_password(password).map_err(|error| error.to_string())?;
+    if folded(password) == folded(username) {
+        return Err("is the username: choose another".to_owned());
+    }
     if is_common_password(password) {
         return Err("is one of the passwords that everybody tries first: choose another".to_owned());
     }
@@ -106,7 +109,7 @@ fn checked(new: &SignUp) -> Result<(Username, Option<Email>), Error> {
         Some(email) => Email::try_from(email).map(Some).map_err(|error| errors.push(FieldError::new("email", error.to_string()))),
         None => Ok(None),
     };
-    if let Err(message) = check_chosen_password(new.password.expose_secret()) {
+    if let Err(message) = check_chosen_password(new.password.expose_secret(), &new.username) {
         errors.push(FieldError::new("password", message));
     }
     match (username, email) {

@@ -89,6 +89,7 @@ impl App {
                 refresh::Decision::Refuse(error) => return Err(error.into()),
                 refresh::Decision::RevokeFamily(error) => {
                     self.0.store.revoke_grant(stored.grant_id).await?;
+                    self.record_reuse("refresh_token_reused", stored.user_id, client.id, stored.grant_id, address).await?;
                     tracing::warn!(
                         event = "refresh_token_reused", grant.id = %stored.grant_id, user.id = %stored.user_id, client.id = %client.id,
                         "A refresh token came back after it was used; its whole family has ended."

@@ -5,7 +5,7 @@ use picard_auth::OAuthError;
 use picard_auth::authorize::parse_scope;
 use picard_auth::client::ClientCredentials;
 use picard_auth::user_token::{self, NamedAccount};
-use picard_domain::account::folded;
+use picard_domain::account::{folded, mailbox};
 use picard_domain::{ClientId, ClientOrigin, Email, Error, Scope, Scopes, UserId, Username};
 use picard_storage::accounts::{Account, NewAccount};
 use picard_storage::audit::NewAuditEvent;
@@ -139,6 +139,7 @@ impl App {
                     return Err(error.into());
                 }
                 user_token::Decision::Create => {
+                    self.refuse_superusers_spellings(request).await?;
                     let account = new_account(client.id, request)?;
                     if self.0.store.create_account(&account).await? {
                         return Ok(account.id);
@@ -148,6 +149,16 @@ impl App {
             // Somebody else made the account at the same moment: look again (UTK-07).
         }
         Err(Error::Conflict("The account is being made by another request: try again.".to_owned()).into())
+    }
+
+    /// No spelling of an administrator's name or address becomes an account, either (UTK-03).
+    async fn refuse_superusers_spellings(&self, request: &UserTokenRequest) -> Result<(), TokenError> {
+        let wanted = [Some(&request.username), request.email.as_ref()].into_iter().flatten().map(|text| mailbox(text));
+        let taken: Vec<String> = self.0.store.superusers_names().await?.iter().map(|name| mailbox(name)).collect();
+        if wanted.into_iter().any(|name| taken.contains(&name)) {
+            return Err(OAuthError::access_denied("An administrator's account cannot be used this way.").into());
+        }
+        Ok(())
     }
 
     /// What the rules need to know of an account that bears the name or the address.

@@ -31,11 +31,26 @@ pub fn check_redirect_uri(uri: &str) -> Result<(), &'static str> {
     if !url.username().is_empty() || url.password().is_some() || authority(uri).contains('@') {
         return Err("must not have a user name or a password");
     }
+    if !is_plainly_written(uri, &url) {
+        return Err("must be written plainly: lower-case host in its usual form, no dot segments");
+    }
     match (url.scheme(), url.host()) {
         ("https", Some(_)) if uri.starts_with("https://") => Ok(()),
         ("http", Some(host)) if uri.starts_with("http://") && is_loopback(&host) => Ok(()),
         _ => Err(KIND),
     }
+}
+
+/// Whether host and path stand in the text as every reader would understand them: no missing or numeric host in another
+/// spelling, no way up.
+fn is_plainly_written(uri: &str, url: &Url) -> bool {
+    let authority = authority(uri);
+    let host = url.host_str().unwrap_or_default();
+    let is_port = |text: &str| text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_usual_host = authority.strip_prefix(host).is_some_and(|rest| rest.is_empty() || is_port(rest));
+    let rest = uri.split_once("://").map_or("", |(_, rest)| &rest[authority.len()..]);
+    let path = rest.split('?').next().unwrap_or_default();
+    !host.is_empty() && is_usual_host && (path.is_empty() || path == url.path())
 }
 
 fn authority(uri: &str) -> &str {
@@ -160,6 +175,10 @@ mod tests {
             "http://127.0.0.1:8000/oauth/callback",
             "http://[::1]/cb",
             "http://localhost:3000/cb",
+            "http://localhost:3000",
+            "https://app.example.com",
+            "https://app.example.com:8443/a%20b?c=d%2Fe",
+            "https://xn--bcher-kva.example/cb",
         ] {
             assert_eq!(check_redirect_uri(good), Ok(()), "REG-06 {good}");
         }
@@ -186,6 +205,17 @@ mod tests {
             "http://127.0.0.2/cb",
             "http://localhost.evil.com/cb",
             "HTTPS://a.com/cb\\@b.com",
+            "https:///cb",
+            "https://A.com/cb",
+            "http://2130706433/cb",
+            "http://127.1/cb",
+            "http://0x7f.1/cb",
+            "https://0x7f000001/cb",
+            "https://a.example/../cb",
+            "https://a.example/./cb",
+            "https://a.example/%2e%2e/cb",
+            "https://a.example:/cb",
+            "https://a.example:99999/cb",
             &long,
         ] {
             assert!(check_redirect_uri(bad).is_err(), "REG-05 {bad}");

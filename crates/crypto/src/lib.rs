@@ -22,7 +22,7 @@ pub use envelope::{TextBinding, open_text, seal_text};
 pub use fernet::DecryptError;
 pub use key::{FernetKey, Key, KeyError};
 pub use key_ring::{KeyRing, KeyRingError};
-pub use password::{Busy, PasswordHasher, Verdict, is_common_password};
+pub use password::{Busy, PasswordHasher, Turn, Verdict, is_common_password};
 pub use pkce::pkce_s256;
 pub use sealed::SealingKey;
 pub use secrecy::{ExposeSecret, SecretString};

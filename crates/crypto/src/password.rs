@@ -11,7 +11,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
 use argon2::{PasswordHasher as _, PasswordVerifier as _};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::token::random_bytes;
 
@@ -63,12 +63,39 @@ impl PasswordHasher {
     /// Hashes a password into a PHC string with a fresh salt. The caller has checked the password's length.
     pub async fn hash(&self, password: SecretString) -> Result<String, Busy> {
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.expose_secret().as_bytes())).await?
+        self.turn().await?.run(move || hash(&argon2, password.expose_secret().as_bytes())).await?
     }
 
     /// Compares a password with a stored PHC string. `None`, for an unknown account or one without a password, and a
     /// string that is no argon2 hash take the same time and never match.
     pub async fn verify(&self, password: SecretString, stored: Option<&str>) -> Result<Verdict, Busy> {
+        self.turn().await?.verify(password, stored).await
+    }
+
+    /// Waits for a turn: what is done before the comparison, while one has a turn, is done by few at a time.
+    pub async fn turn(&self) -> Result<Turn, Busy> {
+        let turn = Arc::clone(&self.permits).acquire_owned();
+        let permit = tokio::time::timeout(self.longest_wait, turn).await.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        Ok(Turn { argon2: self.argon2.clone(), dummy: Arc::clone(&self.dummy), permit })
+    }
+}
+
+/// The right to do one piece of work.
+pub struct Turn {
+    argon2: Argon2<'static>,
+    dummy: Arc<str>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Turn").finish_non_exhaustive()
+    }
+}
+
+impl Turn {
+    /// As [`PasswordHasher::verify`].
+    pub async fn verify(self, password: SecretString, stored: Option<&str>) -> Result<Verdict, Busy> {
         let argon2 = self.argon2.clone();
         let dummy = Arc::clone(&self.dummy);
         let stored = stored.map(str::to_owned);
@@ -86,9 +113,8 @@ impl PasswordHasher {
         .await?
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let turn = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(self.longest_wait, turn).await.map_err(|_| Busy)?.map_err(|_| Busy)?;
+    async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let permit = self.permit;
         // The permit goes with the work: a caller who hangs up frees no memory, so it must free no turn either.
         tokio::task::spawn_blocking(move || {
             let _permit = permit;

@@ -18,6 +18,16 @@ pub fn folded(text: &str) -> String {
     visible.default_case_fold().nfkc().collect()
 }
 
+/// The form in which mail programs take two addresses for one: folded, without dots and `+tag` before the `@`. Names
+/// that are no addresses lose their dots alone.
+#[must_use]
+pub fn mailbox(text: &str) -> String {
+    let folded = folded(text);
+    let (local, host) = folded.rsplit_once('@').map_or((folded.as_str(), None), |(local, host)| (local, Some(host)));
+    let local = local.split('+').next().unwrap_or_default().replace('.', "");
+    host.map_or_else(|| local.clone(), |host| format!("{local}@{host}"))
+}
+
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}'
@@ -209,6 +219,14 @@ mod tests {
         }
         assert_eq!(folded("admin\u{200b} "), "admin", "UTK-03");
         assert_eq!(folded("STRASSE"), folded("straße"));
+    }
+
+    #[test]
+    fn tags_and_dots_are_no_part_of_a_mailbox() {
+        for other in ["root@example.org", "ROOT@Example.org", "r.o.o.t+x@example.org", "ｒoot@example.org"] {
+            assert_eq!(mailbox(other), "root@example.org", "UTK-03 {other}");
+        }
+        assert_eq!((mailbox("r.oot"), mailbox("root@a.b")), ("root".to_owned(), "root@a.b".to_owned()));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
 
-    /// Origins of web pages that may call the MCP endpoint, with commas between.
+    /// Origins of web pages that may call the MCP endpoint and the token endpoint, with commas between.
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
 

@@ -2,11 +2,13 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use picard_mcp::McpDoor;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::normalize_path::NormalizePathLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +19,7 @@ use crate::routes::{
     user_tokens, users,
 };
 use crate::state::AppState;
-use crate::{bearer, documents, drain, pages, request};
+use crate::{bearer, drain, pages, request};
 
 /// The largest body of a request.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -29,14 +31,6 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::health))
         .routes(routes!(health::liveness))
         .routes(routes!(health::readiness))
-        .routes(routes!(metadata::authorization_server))
-        .routes(routes!(metadata::protected_resource))
-        .routes(routes!(metadata::mcp_protected_resource))
-        .routes(routes!(metadata::jwks))
-        .routes(routes!(tokens::token))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(introspection::introspect))
-        .routes(routes!(registration::register))
         .routes(routes!(pages::authorize::authorize))
         .routes(routes!(pages::authorize::consent))
         .routes(routes!(pages::sign_in::login_page, pages::sign_in::login))
@@ -54,6 +48,35 @@ pub(crate) fn open_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(revocation::revoke_tokens))
         .routes(routes!(activity::activity))
         .routes(routes!(activity::stats))
+}
+
+/// The documents by which clients find their way; pages of any origin may read them.
+pub(crate) fn document_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(metadata::authorization_server))
+        .routes(routes!(metadata::protected_resource))
+        .routes(routes!(metadata::mcp_protected_resource))
+        .routes(routes!(metadata::jwks))
+}
+
+/// What programs do without a person; those that run in web pages need to come from an allowed origin.
+pub(crate) fn client_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::token))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(introspection::introspect))
+        .routes(routes!(registration::register))
+}
+
+/// Never with credentials: none of these takes a cookie (INP-13).
+fn cors(origins: AllowOrigin) -> CorsLayer {
+    let sent = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("mcp-protocol-version")];
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(sent)
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER, request::REQUEST_ID])
+        .max_age(std::time::Duration::from_secs(86_400))
 }
 
 /// Operations for the bearer of an access token.
@@ -75,19 +98,26 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
     let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp)).layer(from_fn(request::explain));
     let observed = state.clone();
-    let inner = open
-        .merge(api)
-        .merge(documents::routes())
-        .route("/api/health", get(health::health))
-        .route("/api/oauth/token", post(tokens::token))
-        .route("/api/oauth/authorize", get(pages::authorize::authorize))
-        .route("/consent", get(pages::authorize::no_question))
-        .route("/static/{tag}/{name}", get(pages::assets::serve))
+    let (documents, _) = document_routes().split_for_parts();
+    let documents = documents
         // Where MCP clients look besides.
         .route("/.well-known/oauth-authorization-server/mcp", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration/mcp", get(metadata::authorization_server))
         .route("/mcp/.well-known/openid-configuration", get(metadata::authorization_server))
+        .layer(cors(AllowOrigin::any()));
+    let (clients, _) = client_routes().split_for_parts();
+    let clients =
+        clients.route("/api/oauth/token", post(tokens::token)).layer(cors(AllowOrigin::list(state.origins.iter().cloned())));
+    let inner = open
+        .merge(api)
+        .merge(documents)
+        .merge(clients)
+        .merge(crate::documents::routes())
+        .route("/api/health", get(health::health))
+        .route("/api/oauth/authorize", get(pages::authorize::authorize))
+        .route("/consent", get(pages::authorize::no_question))
+        .route("/static/{tag}/{name}", get(pages::assets::serve))
         .with_state(state)
         .merge(mcp)
         .fallback(request::not_found)

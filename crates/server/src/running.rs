@@ -260,6 +260,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
             app: app.clone(),
             openapi: document.to_string().into(),
             proxies: config.proxies().unwrap_or_default().into(),
+            origins: config.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
             is_https: public_url.starts_with("https://"),
         };
         let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::HeaderValue;
 use ipnet::IpNet;
 use picard_app::App;
 
@@ -14,6 +15,8 @@ pub(crate) struct AppState {
     pub(crate) openapi: Arc<str>,
     /// Whose word on other addresses is believed.
     pub(crate) proxies: Arc<[IpNet]>,
+    /// Pages that may call the token endpoint and its kin.
+    pub(crate) origins: Arc<[HeaderValue]>,
     /// Whether people reach the server over HTTPS.
     pub(crate) is_https: bool,
 }

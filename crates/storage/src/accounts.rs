@@ -128,6 +128,20 @@ impl Store {
         .map_err(storage_error)
     }
 
+    /// The folded names and addresses of everybody who administers the deployment.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn superusers_names(&self) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar!(
+            r#"SELECT n AS "n!" FROM users CROSS JOIN LATERAL (VALUES (username_key), (email_key)) AS names (n)
+               WHERE is_superuser AND n IS NOT NULL"#
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)
+    }
+
     /// The client that made an account, if one did.
     ///
     /// # Errors

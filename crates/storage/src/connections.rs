@@ -17,7 +17,7 @@ pub struct Connection {
     pub metadata_url: Option<String>,
     /// What it may do.
     pub scopes: Scopes,
-    /// When the oldest grant that still holds was given.
+    /// When the oldest of what still holds was given.
     pub created_at: Timestamp,
     /// When the client last got tokens.
     pub last_used_at: Timestamp,
@@ -46,17 +46,22 @@ impl From<ConnectionRow> for Connection {
 }
 
 impl Store {
-    /// The clients that a person has given something that still holds; the last used one first.
+    /// The clients that a person has given something that still holds, tokens or a consent; the last used one first.
     ///
     /// # Errors
     /// As every statement.
     pub async fn connections(&self, user_id: UserId) -> Result<Vec<Connection>, Error> {
         sqlx::query_as!(
             ConnectionRow,
-            r#"SELECT c.id AS client_id, c.name AS client_name, c.metadata_url, array_agg(DISTINCT s.scope) AS "scopes!",
+            r#"WITH given AS (
+                   SELECT client_id, scopes, created_at, last_used_at FROM grants
+                   WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
+                   UNION ALL
+                   SELECT client_id, scopes, updated_at, updated_at FROM consents WHERE user_id = $1
+               )
+               SELECT c.id AS client_id, c.name AS client_name, c.metadata_url, array_agg(DISTINCT s.scope) AS "scopes!",
                       min(g.created_at) AS "created_at!", max(g.last_used_at) AS "last_used_at!"
-               FROM grants g JOIN clients c ON c.id = g.client_id CROSS JOIN LATERAL unnest(g.scopes) AS s (scope)
-               WHERE g.user_id = $1 AND g.revoked_at IS NULL AND g.expires_at > now()
+               FROM given g JOIN clients c ON c.id = g.client_id CROSS JOIN LATERAL unnest(g.scopes) AS s (scope)
                GROUP BY c.id, c.name, c.metadata_url ORDER BY max(g.last_used_at) DESC, c.id"#,
             user_id.0,
         )

@@ -17,10 +17,11 @@ fn is_away(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::Protocol(_) => true,
         // Connection failures, too many connections and other shortages (53), being shut down or starting (57),
-        // time-outs (57014, 55P03), deadlocks and serialization failures (40): all pass.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "53", "57", "40", "55P03"].iter().any(|class| code.starts_with(class)))
-        }
+        // time-outs (57014, 55P03), a database that takes no connections (55000, 28, 3D), deadlocks and serialization
+        // failures (40): all pass.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57", "40", "55", "28", "3D"].iter().any(|class| code.starts_with(class))),
         _ => false,
     }
 }

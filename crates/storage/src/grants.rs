@@ -83,10 +83,12 @@ impl From<RefreshTokenRow> for RefreshToken {
 }
 
 /// What the database says of the bearer of an access token.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BearerState {
     /// The client that the grant was given to.
     pub client_id: ClientId,
+    /// What the client may have at all by now.
+    pub client_scopes: Scopes,
     /// Whether the person is a superuser now.
     pub is_superuser: bool,
 }
@@ -212,7 +214,7 @@ impl Store {
         token_id: TokenId,
     ) -> Result<Option<BearerState>, Error> {
         let row = sqlx::query!(
-            "SELECT u.is_superuser, g.client_id FROM grants g JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id
+            "SELECT u.is_superuser, g.client_id, c.scopes AS client_scopes FROM grants g JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id
              WHERE g.id = $1 AND g.user_id = $2 AND coalesce(c.metadata_url, c.id::text) = $3 AND g.revoked_at IS NULL AND u.is_active
                AND NOT EXISTS (SELECT 1 FROM revoked_access_tokens r WHERE r.id = $4)",
             grant_id.0,
@@ -223,7 +225,11 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(storage_error)?;
-        Ok(row.map(|row| BearerState { client_id: ClientId(row.client_id), is_superuser: row.is_superuser }))
+        Ok(row.map(|row| BearerState {
+            client_id: ClientId(row.client_id),
+            client_scopes: Scopes::from_words(&row.client_scopes),
+            is_superuser: row.is_superuser,
+        }))
     }
 
     /// Deletes what has ended long enough ago that nobody can ask for it.

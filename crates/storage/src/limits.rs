@@ -33,6 +33,21 @@ impl Store {
         Ok(seconds.map(|seconds| wait(seconds, window)))
     }
 
+    /// Takes a count back, because what was counted did not happen.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn give_back(&self, subject: &[u8; 32]) -> Result<(), Error> {
+        sqlx::query!(
+            "UPDATE rate_limits SET count = greatest(count - 1, 0) WHERE subject = $1 AND window_end > now()",
+            subject.as_slice(),
+        )
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(storage_error)
+    }
+
     /// How long one of these subjects has to wait because it has been counted `most` times; `None`: none has to. Counts
     /// nothing.
     ///

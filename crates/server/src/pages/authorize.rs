@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use picard_app::{Authorization, Question};
@@ -55,7 +55,7 @@ pub(crate) async fn authorize(
 ) -> Response {
     // Who only wants the headers would make a code that nobody sees (AUT-16).
     if method != Method::GET {
-        return method_not_allowed().await.into_response();
+        return method_not_allowed().await.with_header(header::ALLOW, "GET").into_response();
     }
     let query = query.unwrap_or_default();
     match state.app.authorize(&query, visitor.session.as_ref(), &visitor.address).await {

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use crate::state::AppState;
 
-const CACHED: [(header::HeaderName, &str); 2] =
-    [(header::CACHE_CONTROL, "public, max-age=300"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+const CACHED: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=300")];
 
 /// The authorization server's metadata (RFC 8414): what works, and nothing else (TOK-15).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "oauth", operation_id = "authorization_server_metadata",
@@ -32,7 +31,7 @@ pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl 
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "select_account", "consent", "create"],
+        "prompt_values_supported": ["none", "login", "select_account", "consent"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": methods,
@@ -40,6 +39,9 @@ pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl 
         "client_id_metadata_document_supported": state.app.takes_client_documents(),
         "service_documentation": format!("{url}/docs"),
     });
+    if state.app.is_sign_up_open() {
+        metadata["prompt_values_supported"] = json!(["none", "login", "select_account", "consent", "create"]);
+    }
     if state.app.registration_policy() != RegistrationPolicy::Off {
         metadata["registration_endpoint"] = format!("{url}/register").into();
     }

@@ -375,6 +375,8 @@ async fn the_administration_needs_the_scope_and_the_flag(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let forge = Forge::new(&server, &pool, &ada).await;
+    let all = "UPDATE clients SET scopes = '{memories:read,memories:write,memories:admin}'";
+    sqlx::query(all).execute(&pool).await.expect("an update");
     let register = async |scope: &str| {
         let token = forge.token(|_, claims| claims["scope"] = scope.into());
         let body = json!({ "client_name": "App", "redirect_uris": ["https://a.com/cb"], "scopes": ["memories:read"] });

@@ -319,6 +319,31 @@ async fn links_never_come_from_the_host_header(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn programs_in_pages_of_allowed_origins_may_use_what_takes_no_cookie(pool: PgPool) {
+    let server = TestServer::spawn_with(&pool, &["--allowed-origins", "https://page.example,https://other.example"]).await;
+    let preflight = async |path: &str, method: &str| {
+        let request = server.request(Method::OPTIONS, path).header("origin", "https://page.example");
+        let request = request.header("access-control-request-method", method);
+        let response = send(request.header("access-control-request-headers", "content-type,mcp-protocol-version")).await;
+        assert!(response.headers().get("access-control-allow-credentials").is_none(), "INP-13");
+        response.headers().get("access-control-allow-origin").map(|value| value.to_str().expect("text").to_owned())
+    };
+
+    for path in ["/token", "/api/oauth/token", "/register", "/revoke"] {
+        assert_eq!(preflight(path, "POST").await.as_deref(), Some("https://page.example"), "INP-13 {path}");
+    }
+    for path in ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp", "/.well-known/jwks.json"]
+    {
+        assert_eq!(preflight(path, "GET").await.as_deref(), Some("*"), "{path}");
+    }
+    for path in ["/authorize", "/login", "/consent", "/connections"] {
+        assert_eq!(preflight(path, "POST").await, None, "AUT-16 {path}");
+    }
+    let refused = send(server.post("/token").header("origin", "https://page.example").form(&[("grant_type", "x")])).await;
+    assert_eq!(refused.headers()["access-control-allow-origin"], "https://page.example", "a page can read why");
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn the_metadata_lists_what_works(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let mut documents = Vec::new();

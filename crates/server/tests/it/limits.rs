@@ -101,6 +101,30 @@ async fn failed_sign_ins_close_the_door_without_locking_anybody_out(pool: PgPool
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn many_tries_at_once_are_no_better_than_ten(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let replica = server.replica().await;
+    let browser = Browser::new(&server.url);
+    browser.register("ada").await;
+    // The name and the address are one account.
+    let tries = (0..40).map(|number| {
+        let (url, name) = if number % 2 == 0 { (&server.url, "ada") } else { (&replica.url, "ada@example.org") };
+        let password = if number == 39 { crate::kit::browser::PASSWORD } else { "wrong password" };
+        server.http.get(format!("{url}/api/admin/stats")).basic_auth(name, Some(password)).send()
+    });
+    let answers = futures_util::future::join_all(tries).await;
+    let count =
+        |status: u16| answers.iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == status)).count();
+    assert!(count(401) <= 10, "LOG-07: {} tries were made", count(401));
+    assert!(count(429) + count(503) >= 29, "LOG-07: {} were refused", count(429));
+
+    let right = (0..30).map(|_| server.get("/api/admin/stats").basic_auth(crate::kit::ADMIN.0, Some(crate::kit::ADMIN.1)).send());
+    for answer in futures_util::future::join_all(right).await {
+        assert_eq!(answer.expect("an answer").status(), 200, "many right ones at once do no harm");
+    }
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn a_hundred_failures_close_the_door_for_an_address(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let browser = Browser::new(&server.url);

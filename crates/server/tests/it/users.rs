@@ -221,6 +221,40 @@ async fn an_account_is_linked_by_its_person_and_unlinked(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_consent_without_tokens_is_a_connection(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = own(&server, "ada").await;
+    ada.browser.decide(&server.flow().with("scope", Some("memories:read")), "allow").await;
+
+    let (_, page) = ask(&server, &ada.token, Method::GET, "/api/connections", None).await;
+    let listed: Vec<&str> =
+        page["connections"].as_array().expect("connections").iter().filter_map(|it| it["client_id"].as_str()).collect();
+    assert!(listed.contains(&server.client_id.as_str()), "REV-08: it lets the client name its person");
+
+    assert_eq!(ask(&server, &ada.token, Method::DELETE, &format!("/api/connections/{}", server.client_id), None).await.0, 204);
+    assert_eq!(server.user_token(json!({ "username": "ada" })).await.status(), 409, "UTK-11");
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn nobodys_name_is_somebody_elses_address(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = own(&server, "ada").await;
+    let sign_up = async |username: &str, email: Value| {
+        let body = json!({ "username": username, "email": email, "password": PASSWORD });
+        server.post("/api/users").json(&body).send().await.expect("an answer").status().as_u16()
+    };
+
+    assert_eq!(sign_up("Ada@Example.org", json!(null)).await, 409, "LOG-11");
+    assert_eq!(sign_up("eve@example.org", json!("eve@example.org")).await, 201, "one's own is fine");
+    assert_eq!(sign_up("mallory", json!("EVE@example.org")).await, 409, "LOG-11");
+    let change = Some(json!({ "email": "eve@example.org" }));
+    assert_eq!(ask(&server, &ada.token, Method::PATCH, "/api/users/me", change).await.0, 409, "LOG-11");
+    let named = server.user_token(json!({ "username": "ada@example.org", "create_if_not_exists": true })).await;
+    assert_eq!(named.status(), 409, "UTK-04");
+    ada.browser.sign_in("ADA@example.org", PASSWORD).await;
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn an_administrator_is_never_linked(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let root = Browser::new(&server.url);
@@ -231,9 +265,10 @@ async fn an_administrator_is_never_linked(pool: PgPool) {
         let response = server.user_token(json!({ "username": name, "create_if_not_exists": true })).await;
         assert!(matches!(response.status().as_u16(), 400 | 403), "UTK-03 {name:?} {}", response.status());
     }
-    let response =
-        server.user_token(json!({ "username": "someone", "email": "Root@Example.org", "create_if_not_exists": true })).await;
-    assert_eq!(response.status(), 403, "UTK-03");
+    for email in ["Root@Example.org", "root+x@example.org", "r.o.o.t@example.org"] {
+        let response = server.user_token(json!({ "username": "someone", "email": email, "create_if_not_exists": true })).await;
+        assert_eq!(response.status(), 403, "UTK-03 {email}");
+    }
     let refused = "SELECT count(*) FROM audit_events WHERE event = 'user_token_refused'";
     assert!(number(&pool, refused).await >= 5, "UTK-03: logged");
 }
