@@ -68,8 +68,11 @@ pub(crate) struct DocumentReader(reqwest::Client);
 impl DocumentReader {
     #[expect(clippy::disallowed_methods, reason = "this crate's one HTTP client")]
     pub(crate) fn new() -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(PublicAddresses))
+        Self::build(reqwest::Client::builder().dns_resolver(Arc::new(PublicAddresses)))
+    }
+
+    fn build(builder: reqwest::ClientBuilder) -> Result<Self, Error> {
+        let client = builder
             .https_only(true)
             .no_proxy()
             .redirect(Policy::none())
@@ -159,3 +162,7 @@ impl App {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "client_documents_tests.rs"]
+mod tests;

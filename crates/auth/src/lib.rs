@@ -10,6 +10,8 @@ pub mod authorization_code;
 pub mod authorize;
 pub mod client;
 mod error;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod metadata_document;
 pub mod redirect_uri;
 pub mod refresh;

@@ -161,3 +161,41 @@ fn from_json(bytes: &[u8]) -> Result<Parameters, OAuthError> {
 }
 
 const KNOWN: [&str; 5] = ["client_id", "client_secret", "username", "email", "scope"];
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "how long a test takes is no setting of a program")]
+    fn seconds() -> u64 {
+        std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+    }
+
+    #[test]
+    fn fuzz_form_decoder() {
+        let part = "([a-z_]{0,12}|%[0-9a-fA-F]{0,2}|\\+|\\PC){0,8}";
+        let pairs = prop::collection::vec((part, part), 0..8).prop_map(|pairs| {
+            pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&").into_bytes()
+        });
+        let body = prop_oneof![prop::collection::vec(any::<u8>(), 0..300), pairs];
+        let mut runner = TestRunner::new(Config { cases: 500, failure_persistence: None, ..Config::default() });
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(seconds()) {
+            let outcome = runner.run(&body, |body| {
+                if let Ok(parameters) = from_form(&body) {
+                    for (index, (name, _)) in parameters.0.iter().enumerate() {
+                        prop_assert!(parameters.0[..index].iter().all(|(other, _)| other != name), "{} comes twice", name);
+                    }
+                }
+                let _ = from_json(&body);
+                Ok(())
+            });
+            outcome.expect("no body breaks it");
+        }
+    }
+}

@@ -70,7 +70,7 @@ async fn only_the_listed_grant_types_work_and_only_in_the_body(pool: PgPool) {
 
     for grant in ["password", "implicit", "client_credentials", "Authorization_code", "REFRESH_TOKEN", "x"] {
         let body = format!("grant_type={grant}&refresh_token={token}&username=ada&password=x");
-        assert_eq!(answer(signed(&body)).await, refused(400, "unsupported_grant_type"), "TOK-12 {grant}");
+        assert_eq!(answer(signed(&body)).await, refused(400, "unsupported_grant_type"), "TOK-12, TOK-14 {grant}");
     }
     for body in [
         String::new(),

@@ -293,3 +293,16 @@ async fn a_malformed_request_is_said_to_be_one(pool: PgPool) {
     }
     assert_eq!(number(&pool, USERS).await, before);
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_later_call_with_another_address_changes_nothing(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let first = json!({ "username": "ada", "email": "ada@example.org", "create_if_not_exists": true });
+    let (_, _, made) = outcome(server.user_token(first).await).await;
+
+    let (_, _, again) = outcome(server.user_token(json!({ "username": "ada", "email": "new@example.org" })).await).await;
+
+    assert_eq!(again["user_id"], made["user_id"], "UTK-10");
+    let kept = "SELECT count(*) FROM users WHERE email = 'ada@example.org'";
+    assert_eq!(number(&pool, kept).await, 1, "UTK-10: only its person changes an address");
+}
