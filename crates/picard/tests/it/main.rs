@@ -2,6 +2,7 @@
 
 mod browser;
 mod command_line;
+mod consent;
 mod db_run;
 mod house;
 mod kit;
