@@ -61,6 +61,7 @@ pub use introspection::{AccessTokenFacts, ActiveToken};
 pub use limits::Limits;
 pub use people::PeoplePage;
 pub use picard_auth::registration::Policy as RegistrationPolicy;
+pub use picard_storage::analytics::{Analytics, Named};
 pub use picard_storage::audit::{AuditEvent, AuditFilter};
 pub use picard_storage::clients::Client;
 pub use picard_storage::connections::Connection;

@@ -5,6 +5,7 @@ use picard_crypto::{ExposeSecret, SecretString, Verdict};
 use picard_domain::account::{check_bio, check_display_name, folded};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Email, Error, Scope, UserId};
+use picard_storage::analytics::Analytics;
 use picard_storage::audit::NewAuditEvent;
 use picard_storage::profiles::{ListedPerson, Profile, ProfileChange};
 
@@ -112,6 +113,17 @@ impl App {
             self.record_own(caller, "account_deleted", None).await?;
             tracing::warn!(event = "account_deleted", user.id = %caller.user_id, "A person deleted their account.");
             Ok(())
+        })
+    }
+
+    /// Figures of the caller's own memories.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`] without `memories:read`.
+    pub fn analytics<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<Analytics, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            self.0.store.analytics(caller.user_id).await
         })
     }
 

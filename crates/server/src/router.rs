@@ -89,6 +89,7 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::get_profile, users::change_profile, users::delete_account))
         .routes(routes!(users::change_password))
         .routes(routes!(users::own_activity))
+        .routes(routes!(users::analytics))
 }
 
 /// The whole server.
@@ -105,10 +106,14 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .route("/.well-known/openid-configuration", get(metadata::authorization_server))
         .route("/.well-known/openid-configuration/mcp", get(metadata::authorization_server))
         .route("/mcp/.well-known/openid-configuration", get(metadata::authorization_server))
+        // Before the layer: it answers preflights, which are no method of the routes.
+        .method_not_allowed_fallback(request::method_not_allowed)
         .layer(cors(AllowOrigin::any()));
     let (clients, _) = client_routes().split_for_parts();
-    let clients =
-        clients.route("/api/oauth/token", post(tokens::token)).layer(cors(AllowOrigin::list(state.origins.iter().cloned())));
+    let clients = clients
+        .route("/api/oauth/token", post(tokens::token))
+        .method_not_allowed_fallback(request::method_not_allowed)
+        .layer(cors(AllowOrigin::list(state.origins.iter().cloned())));
     let inner = open
         .merge(api)
         .merge(documents)

@@ -7,6 +7,7 @@
 //! Start with [`Store`], then `memories/read.rs`.
 
 pub mod accounts;
+pub mod analytics;
 pub mod audit;
 pub mod authorization;
 pub mod clients;

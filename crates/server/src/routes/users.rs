@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use picard_app::{ChangeProfile, Profile, SignUp, SignUpError};
+use picard_app::{ChangeProfile, Named, Profile, SignUp, SignUpError};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use serde::{Deserialize, Deserializer};
@@ -211,6 +211,33 @@ pub(crate) async fn own_activity(
         }
         Err(error) => refused(&state, error),
     }
+}
+
+/// Shows figures of the caller's own memories.
+#[utoipa::path(get, path = "/api/users/me/analytics", tag = "users", operation_id = "analytics", security(("bearer" = ["memories:read"])), responses(
+    (status = 200, description = "The figures", body = Value, example = json!({"memories": {"total": 3, "public": 1, "private": 2, "expired": 0},
+        "months": [{"month": "2026-01", "count": 3}], "tags": [{"tag": "tea", "count": 2}], "categories": [{"category": "preferences", "count": 1}]})),
+    (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope")))]
+pub(crate) async fn analytics(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
+    let figures = match state.app.analytics(&caller).await {
+        Ok(figures) => figures,
+        Err(error) => return refused(&state, error),
+    };
+    let named = |member: &str, list: &[Named]| -> Vec<Value> {
+        list.iter().map(|named| json!({ member: named.name, "count": named.count })).collect()
+    };
+    Json(json!({
+        "memories": {
+            "total": figures.memories,
+            "public": figures.public,
+            "private": figures.memories - figures.public,
+            "expired": figures.expired,
+        },
+        "months": named("month", &figures.months),
+        "tags": named("tag", &figures.tags),
+        "categories": named("category", &figures.categories),
+    }))
+    .into_response()
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -272,3 +272,25 @@ async fn an_administrator_is_never_linked(pool: PgPool) {
     let refused = "SELECT count(*) FROM audit_events WHERE event = 'user_token_refused'";
     assert!(number(&pool, refused).await >= 5, "UTK-03: logged");
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn analytics_count_ones_own_memories(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let (ada, eve) = (server.sign_in("ada").await, server.sign_in("eve").await);
+    for (text, tags) in [("One.", json!(["tea", "kitchen"])), ("Two.", json!(["tea"])), ("Three.", json!([]))] {
+        server.call(&ada, "submit_memory", json!({ "text": text, "tags": tags, "category": "notes" })).await;
+    }
+    server.publish(&ada, "Four.").await;
+    server.publish(&eve, "Not Ada's.").await;
+
+    let (status, figures) = ask(&server, &ada.token, Method::GET, "/api/users/me/analytics", None).await;
+
+    assert_eq!(
+        (status, &figures["memories"]),
+        (200, &json!({ "total": 4, "public": 1, "private": 3, "expired": 0 })),
+        "{figures}"
+    );
+    assert_eq!(figures["tags"], json!([{ "tag": "tea", "count": 2 }, { "tag": "kitchen", "count": 1 }]));
+    assert_eq!(figures["categories"], json!([{ "category": "notes", "count": 3 }]));
+    assert_eq!(figures["months"][0]["count"], 4);
+}

@@ -1,0 +1,76 @@
+//! Figures of one person's memories: counts, for themselves alone.
+
+use picard_domain::{Error, UserId};
+
+use crate::Store;
+use crate::error::storage_error;
+
+/// How many there are of something that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The tag, the category or the month (`2026-01`, in UTC).
+    pub name: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// Figures of one person's memories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analytics {
+    /// All of them.
+    pub memories: i64,
+    /// Those that everybody may see.
+    pub public: i64,
+    /// Those that are past their expiration date.
+    pub expired: i64,
+    /// Those that were written in each of the last twelve months in which any was, the newest first.
+    pub months: Vec<Named>,
+    /// The twenty most used tags.
+    pub tags: Vec<Named>,
+    /// The twenty most used categories.
+    pub categories: Vec<Named>,
+}
+
+impl Store {
+    /// Counts a person's memories.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn analytics(&self, id: UserId) -> Result<Analytics, Error> {
+        let totals = sqlx::query!(
+            r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
+                      count(*) FILTER (WHERE expiration_date <= now()) AS "expired!"
+               FROM memories WHERE user_id = $1"#,
+            id.0,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let months = sqlx::query_as!(
+            Named,
+            r#"SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS "name!", count(*) AS "count!"
+               FROM memories WHERE user_id = $1 GROUP BY 1 ORDER BY 1 DESC LIMIT 12"#,
+            id.0,
+        );
+        let tags = sqlx::query_as!(
+            Named,
+            r#"SELECT t AS "name!", count(*) AS "count!" FROM memories CROSS JOIN LATERAL unnest(tags) AS t
+               WHERE user_id = $1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
+            id.0,
+        );
+        let categories = sqlx::query_as!(
+            Named,
+            r#"SELECT category AS "name!", count(*) AS "count!" FROM memories
+               WHERE user_id = $1 AND category IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
+            id.0,
+        );
+        Ok(Analytics {
+            memories: totals.memories,
+            public: totals.public,
+            expired: totals.expired,
+            months: months.fetch_all(&self.pool).await.map_err(storage_error)?,
+            tags: tags.fetch_all(&self.pool).await.map_err(storage_error)?,
+            categories: categories.fetch_all(&self.pool).await.map_err(storage_error)?,
+        })
+    }
+}
