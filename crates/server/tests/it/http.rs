@@ -107,7 +107,8 @@ async fn what_is_not_there_is_a_problem_document(pool: PgPool) {
         (Method::POST, "/openapi.json", "GET,HEAD"),
         (Method::POST, "/docs", "GET,HEAD"),
         (Method::GET, "/api/admin/clients/register", "POST"),
-        (Method::OPTIONS, "/token", "POST"),
+        (Method::GET, "/token", "POST"),
+        (Method::PUT, "/register", "POST"),
     ] {
         let response = send(server.request(method.clone(), path)).await;
         assert_eq!(response.headers()["allow"], allow, "RFC 9110 {method} {path}");
