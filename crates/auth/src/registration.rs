@@ -227,7 +227,7 @@ mod tests {
         for document in [rfc, short] {
             let client = check_open(document).expect("a client");
             assert_eq!(
-                (client.auth_method, client.scopes.to_string().as_str()),
+                (client.auth_method, client.default_scopes.to_string().as_str()),
                 (ClientAuthMethod::None, "memories:read"),
                 "REG-12"
             );
