@@ -79,6 +79,10 @@ id!(
     GrantId
 );
 id!(
+    /// Names a group of people.
+    GroupId
+);
+id!(
     /// Names what a person is being asked on the consent page.
     AuthorizationRequestId
 );

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::error::Problem;
 use crate::routes::{
-    activity, clients, connections, health, introspection, metadata, people, registration, revocation, tokens, tools,
+    activity, clients, connections, groups, health, introspection, metadata, people, registration, revocation, tokens, tools,
     user_tokens, users,
 };
 use crate::state::AppState;
@@ -85,6 +85,9 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tools::call_tool))
         .routes(routes!(connections::list))
         .routes(routes!(connections::end))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::get, groups::rename, groups::delete))
+        .routes(routes!(groups::add_member, groups::remove_member))
         .routes(routes!(users::list_users))
         .routes(routes!(users::get_profile, users::change_profile, users::delete_account))
         .routes(routes!(users::change_password))

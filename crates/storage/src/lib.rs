@@ -16,6 +16,7 @@ pub mod connections;
 pub mod embedding_jobs;
 mod error;
 pub mod grants;
+pub mod groups;
 mod limits;
 pub mod memories;
 pub mod people;

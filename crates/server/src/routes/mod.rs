@@ -4,6 +4,7 @@ pub(crate) mod activity;
 mod admin;
 pub(crate) mod clients;
 pub(crate) mod connections;
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod introspection;
 pub(crate) mod metadata;

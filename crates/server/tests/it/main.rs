@@ -13,6 +13,7 @@ mod database_away;
 mod documents;
 mod embeddings;
 mod encryption;
+mod groups;
 mod http;
 mod introspection;
 mod key_rotation;
