@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use picard_crypto::ExposeSecret as _;
 use picard_crypto::SecretString;
 use picard_domain::account::check_new_password;
-use picard_domain::{Caller, ClientId, Email, Error, GrantId, Scope, UserId, Username};
+use picard_domain::{Caller, ClientId, Door, Email, Error, GrantId, Scope, UserId, Username};
 use picard_storage::accounts::NewAccount;
 
 use crate::App;
@@ -84,6 +84,7 @@ impl App {
                 grant_id: GrantId(uuid::Uuid::nil()),
                 scopes: [Scope::Read, Scope::Write].into_iter().collect(),
                 is_superuser: false,
+                door: Door::CommandLine,
             }))
         })
     }

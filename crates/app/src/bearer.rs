@@ -1,7 +1,7 @@
 //! Who sends a bearer token.
 
 use futures_util::future::BoxFuture;
-use picard_domain::{Caller, Error};
+use picard_domain::{Caller, Door, Error};
 
 use crate::App;
 
@@ -10,7 +10,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
-    pub fn authenticate_bearer<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Error>> {
+    pub fn authenticate_bearer<'a>(&'a self, token: &'a str, door: Door) -> BoxFuture<'a, Result<Caller, Error>> {
         Box::pin(async move {
             let claims = self.verify_access_token(token).await?.map_err(|_| Error::Unauthorized)?;
             let state = self
@@ -26,6 +26,7 @@ impl App {
                 // Scopes that an administrator has taken from the client end with the next request.
                 scopes: claims.scopes.intersection(&state.client_scopes),
                 is_superuser: state.is_superuser,
+                door,
             })
         })
     }

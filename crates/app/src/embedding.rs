@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use picard_domain::memory::EmbeddingStatus;
 use picard_domain::{Error, MemoryId, Vector};
 use picard_embedding::EmbedError;
 use picard_storage::embedding_jobs::PendingText;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::App;
 
 /// How long a job belongs to the one who took it.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(60);
 /// How many texts the worker takes at once.
 const BATCH: i64 = 32;
 /// How often the worker looks for jobs of other replicas and for pauses that are over.
@@ -39,24 +38,21 @@ impl State {
 }
 
 impl App {
-    /// Embeds a text that has just been stored, if that is quick; otherwise the worker will.
-    pub(crate) async fn embed_now(&self, id: MemoryId, text_version: i64, text: &str) -> EmbeddingStatus {
-        let windows = self.0.embedder.windows(text);
-        if windows.len() <= MOST_WINDOWS_AT_ONCE && !self.0.embedding.is_failing() {
-            let answer = tokio::time::timeout(self.0.settings.embedding_budget, self.0.embedder.embed(&windows)).await;
-            if let Ok(Ok(vectors)) = answer {
-                return match self.store_embedding(id, text_version, &vectors).await {
-                    Ok(true) => EmbeddingStatus::Ready,
-                    _ => EmbeddingStatus::Pending,
-                };
+    /// Embeds texts that are about to be stored, if that is quick: one list of vectors a text. An empty answer leaves
+    /// them to the worker.
+    pub(crate) async fn embed_now(&self, texts: &[&str]) -> Vec<Vec<Vector>> {
+        let embedder = &self.0.embedder;
+        let windows: Vec<Vec<&str>> = texts.iter().map(|text| embedder.windows(text)).collect();
+        let all = windows.concat();
+        if windows.iter().any(|windows| windows.len() > MOST_WINDOWS_AT_ONCE) || self.0.embedding.is_failing() {
+            return Vec::new();
+        }
+        match tokio::time::timeout(self.0.settings.embedding_budget, embedder.embed(&all)).await {
+            Ok(Ok(mut vectors)) if vectors.len() == all.len() => {
+                windows.iter().map(|windows| vectors.drain(..windows.len()).collect()).collect()
             }
+            _ => Vec::new(),
         }
-        // If this fails the job's lease runs out by itself.
-        if let Err(error) = self.0.store.postpone_embeddings(&[id], Duration::ZERO, "not within the budget of the write").await {
-            tracing::warn!(memory.id = %id, cause = %error, "An embedding job could not be handed to the worker at once.");
-        }
-        self.0.embedding.wake.notify_one();
-        EmbeddingStatus::Pending
     }
 
     async fn store_embedding(&self, id: MemoryId, text_version: i64, vectors: &[Vector]) -> Result<bool, Error> {
@@ -92,6 +88,7 @@ impl EmbeddingWorker {
     /// Works until the token is cancelled; a batch that has begun is finished.
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
         Box::pin(async move {
+            self.prepare(&stop).await;
             while !stop.is_cancelled() {
                 let is_idle = match self.work_once().await {
                     Ok(count) => count == 0,
@@ -109,6 +106,24 @@ impl EmbeddingWorker {
                 }
             }
         })
+    }
+
+    /// What has to be done once for a model: its index of public memories, and jobs for what another model embedded.
+    async fn prepare(&self, stop: &CancellationToken) {
+        let work = async {
+            let embedder = &self.app.0.embedder;
+            self.app.0.store.create_public_index(embedder.model(), embedder.dimensions()).await?;
+            self.app.0.store.ask_for_missing_embeddings(embedder.model()).await
+        };
+        let outcome = tokio::select! {
+            () = stop.cancelled() => return,
+            outcome = work => outcome,
+        };
+        match outcome {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, model = self.app.0.embedder.model(), "Memories are embedded with this model."),
+            Err(error) => tracing::warn!(cause = %error, "The embeddings could not be looked over."),
+        }
     }
 
     /// Takes one batch and works on it; answers how many texts it had.

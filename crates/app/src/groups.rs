@@ -133,6 +133,14 @@ impl App {
         })
     }
 
+    /// Refuses groups that the caller neither owns nor is in.
+    pub(crate) async fn check_groups(&self, caller: &Caller, groups: &[GroupId]) -> Result<(), Error> {
+        if groups.is_empty() || self.0.store.count_own_groups(caller.user_id, groups).await? == groups.len() {
+            return Ok(());
+        }
+        Err(Error::invalid("shared_with.groups", "must be groups that you own or are in"))
+    }
+
     /// Refuses unless the group is the caller's: to strangers it is not there, members may only look.
     async fn own_group(&self, caller: &Caller, id: GroupId) -> Result<(), Error> {
         caller.require(Scope::Write)?;

@@ -1,7 +1,7 @@
 //! Taking memories in from a file.
 
 use futures_util::future::BoxFuture;
-use picard_domain::memory::{Category, Tags};
+use picard_domain::memory::{Category, SharedWith, Tags};
 use picard_domain::{Caller, Error, MemoryId, MemoryText, Permission, Reach, Scope, Timestamp};
 use picard_storage::memories::NewMemory;
 use serde::Deserialize;
@@ -25,6 +25,8 @@ pub struct ImportMemory {
     pub category: Option<Category>,
     /// When it stops being shown; may have passed.
     pub expiration_date: Option<Timestamp>,
+    /// The people and groups who may see it while it is shared.
+    pub shared_with: Option<SharedWith>,
     /// When it was written; now if nothing is said.
     pub created_at: Option<Timestamp>,
 }
@@ -54,18 +56,20 @@ impl App {
             let now = self.0.clock.now();
             let new = NewMemory {
                 id: MemoryId::generate(),
-                user_id: caller.user_id,
                 text: row.text,
                 permission: row.permission,
+                shared_with: row.shared_with.unwrap_or_default(),
                 tags: row.tags,
                 category: row.category,
                 expiration_date: row.expiration_date,
                 created_at: row.created_at.unwrap_or(now),
                 updated_at: now,
+                windows: Vec::new(),
             };
-            let memory = self.0.store.create_memory(&new, 0.0).await?;
+            let id = new.id;
+            self.0.store.create_memories(self.writer(caller, None), &[new], drop).await?;
             self.wake_embedding_worker();
-            Ok(Imported::Stored(memory.id))
+            Ok(Imported::Stored(id))
         })
     }
 }

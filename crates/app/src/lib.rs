@@ -8,6 +8,7 @@
 mod accounts;
 mod activity;
 mod administration;
+mod aggregate;
 pub mod arguments;
 mod authorize;
 mod bearer;
@@ -27,6 +28,7 @@ mod limits;
 mod memories;
 mod people;
 mod profile;
+mod reads;
 mod registration;
 mod search;
 mod sign_in;
@@ -35,6 +37,7 @@ mod signing_keys;
 mod tokens;
 mod tools;
 mod user_tokens;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +74,7 @@ pub use picard_storage::people::Person;
 pub use picard_storage::profiles::{ListedPerson, Profile};
 pub use picard_storage::statistics::Statistics;
 pub use profile::{ChangeProfile, DirectoryPage};
+pub use reads::keep_reads;
 pub use registration::SelfRegisteredClient;
 pub use sign_in::{SESSION_LIFETIME, Session};
 pub use sign_up::{SignUp, SignUpError};
@@ -95,6 +99,8 @@ pub struct Settings {
     pub is_sign_up_open: bool,
     /// Who may register clients without an administrator.
     pub registration: RegistrationPolicy,
+    /// A figure of `aggregate_memories` that rests on fewer people is not given.
+    pub aggregate_min_people: u32,
     /// Whose metadata documents are read.
     pub document_hosts: DocumentHosts,
 }
@@ -107,6 +113,7 @@ struct Parts {
     store: Store,
     embedder: Arc<dyn Embedder>,
     embedding: embedding::State,
+    reads: reads::ReadLog,
     clock: Clock,
     issuer: Issuer,
     signing_keys: SigningKeys,
@@ -134,6 +141,7 @@ impl App {
                 store,
                 embedder,
                 embedding: embedding::State::default(),
+                reads: reads::ReadLog::default(),
                 clock,
                 issuer: Issuer { url: settings.public_url.clone() },
                 signing_keys,
@@ -166,9 +174,10 @@ impl App {
         })
     }
 
-    /// Waits for every statement and closes the database's connections.
+    /// Keeps what was read, waits for every statement and closes the database's connections.
     pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
         Box::pin(async move {
+            self.keep_reads_now().await;
             self.0.store.close().await;
         })
     }

@@ -1,45 +1,18 @@
-//! Writing, reading, changing and deleting memories.
+//! Reading memories, one by one and in lists.
 
 use futures_util::future::BoxFuture;
 use picard_domain::commands::{
-    DeleteMemory, Deleted, GetMemories, GetMemory, ListSummaries, MemoryFilter, MemoryPage, MemorySummary, ModifyPermissions,
-    RetrieveMemories, SubmitMemory, SummaryPage, UpdateMemory,
+    GetMemories, GetMemory, ListSummaries, MemoryFilter, MemoryHistory, MemoryPage, MemorySummary, RetrieveMemories, SummaryPage,
+    VersionPage,
 };
 use picard_domain::memory::Tags;
 use picard_domain::page::{ExpirationStatus, Order, Sort};
-use picard_domain::{Caller, Error, Memory, MemoryId, Reach, Scope, Timestamp, UserId};
-use picard_storage::memories::{MemoryChange, NewMemory, PageRequest};
+use picard_domain::{Caller, Error, Memory, MemoryId, Reach, Scope, UserId};
+use picard_storage::memories::PageRequest;
 
 use crate::App;
-use crate::embedding::LEASE;
 
 impl App {
-    /// Stores a memory of the caller.
-    ///
-    /// # Errors
-    /// [`Error::InsufficientScope`] without `memories:write`; [`Error::Invalid`] when the expiration date has passed.
-    pub fn submit_memory<'a>(&'a self, caller: &'a Caller, command: SubmitMemory) -> BoxFuture<'a, Result<Memory, Error>> {
-        Box::pin(async move {
-            caller.require(Scope::Write)?;
-            self.check_future(command.expiration_date)?;
-            let now = self.0.clock.now();
-            let new = NewMemory {
-                id: MemoryId::generate(),
-                user_id: caller.user_id,
-                text: command.text,
-                permission: command.permission,
-                tags: command.tags,
-                category: command.category,
-                expiration_date: command.expiration_date,
-                created_at: now,
-                updated_at: now,
-            };
-            let mut memory = self.0.store.create_memory(&new, LEASE.as_secs_f64()).await?;
-            memory.embedding_status = self.embed_now(memory.id, 1, &memory.text).await;
-            Ok(memory)
-        })
-    }
-
     /// Reads one memory that the caller may see.
     ///
     /// # Errors
@@ -47,7 +20,9 @@ impl App {
     pub fn get_memory<'a>(&'a self, caller: &'a Caller, command: GetMemory) -> BoxFuture<'a, Result<Memory, Error>> {
         Box::pin(async move {
             caller.require(Scope::Read)?;
-            self.visible(caller.user_id, command.memory_id).await
+            let memory = self.visible(caller.user_id, command.memory_id).await?;
+            self.note_reads(caller, "get", [&memory]);
+            Ok(memory)
         })
     }
 
@@ -66,7 +41,9 @@ impl App {
                 order: command.order,
                 limit: command.limit.get(),
             };
-            self.page(&list, command.cursor.as_deref()).await
+            let page = self.page(&list, command.cursor.as_deref()).await?;
+            self.note_reads(caller, "list", &page.memories);
+            Ok(page)
         })
     }
 
@@ -113,6 +90,7 @@ impl App {
                 limit: command.limit.get(),
             };
             let page = self.page(&list, command.cursor.as_deref()).await?;
+            self.note_reads(caller, "list", &page.memories);
             Ok(SummaryPage {
                 memories: page.memories.into_iter().map(MemorySummary::from).collect(),
                 next_cursor: page.next_cursor,
@@ -120,92 +98,43 @@ impl App {
         })
     }
 
-    /// Changes a memory of the caller.
+    /// Lists the versions of a memory of the caller's, the newest first.
     ///
     /// # Errors
-    /// [`Error::InsufficientScope`] without `memories:write`; [`Error::NotFound`], [`Error::Forbidden`] for a memory of
-    /// somebody else that the caller may read, [`Error::VersionMismatch`].
-    pub fn update_memory<'a>(&'a self, caller: &'a Caller, command: UpdateMemory) -> BoxFuture<'a, Result<Memory, Error>> {
+    /// [`Error::InsufficientScope`] without `memories:read`; [`Error::NotFound`], [`Error::Forbidden`] for a memory of
+    /// somebody else; [`Error::Invalid`] for a cursor of another list.
+    pub fn memory_history<'a>(&'a self, caller: &'a Caller, command: MemoryHistory) -> BoxFuture<'a, Result<VersionPage, Error>> {
         Box::pin(async move {
-            caller.require(Scope::Write)?;
-            self.check_future(command.expiration_date.flatten())?;
-            let id = command.memory_id;
-            let change = MemoryChange {
-                text: command.text,
-                permission: command.permission,
-                tags: command.tags,
-                category: command.category,
-                expiration_date: command.expiration_date,
-                expected_version: command.version,
-            };
-            if change.is_empty() {
-                return Err(Error::invalid(
-                    "",
-                    "name at least one of text, permission, expiration_date, tags, category to change",
-                ));
-            }
-            self.change(caller, id, change).await
+            caller.require(Scope::Read)?;
+            self.check_owner(caller.user_id, command.memory_id).await?;
+            let list = format!("history {}", command.memory_id);
+            let cursors = &self.0.cursors;
+            let refused = || Error::invalid("cursor", "must be a next_cursor of this list");
+            let before = command
+                .cursor
+                .as_deref()
+                .map(|cursor| cursors.open_name(caller.user_id, &list, cursor)?.parse::<i64>().map_err(|_| refused()))
+                .transpose()?;
+            let limit = command.limit.get();
+            let mut versions = self.0.store.memory_versions(caller.user_id, command.memory_id, before, limit + 1).await?;
+            let is_more = versions.len() > limit as usize;
+            versions.truncate(limit as usize);
+            let last = versions.last().filter(|_| is_more);
+            let next_cursor = last.map(|last| cursors.seal_name(caller.user_id, &list, &last.version.to_string()));
+            Ok(VersionPage { versions, next_cursor })
         })
     }
 
-    /// Changes who may see a memory of the caller.
-    ///
-    /// # Errors
-    /// As [`App::update_memory`].
-    pub fn modify_permissions<'a>(
-        &'a self,
-        caller: &'a Caller,
-        command: ModifyPermissions,
-    ) -> BoxFuture<'a, Result<Memory, Error>> {
-        Box::pin(async move {
-            caller.require(Scope::Write)?;
-            let change = MemoryChange { permission: Some(command.permission), ..MemoryChange::default() };
-            self.change(caller, command.memory_id, change).await
-        })
-    }
-
-    /// Deletes a memory of the caller for good.
-    ///
-    /// # Errors
-    /// As [`App::update_memory`].
-    pub fn delete_memory<'a>(&'a self, caller: &'a Caller, command: DeleteMemory) -> BoxFuture<'a, Result<Deleted, Error>> {
-        Box::pin(async move {
-            caller.require(Scope::Write)?;
-            let id = command.memory_id;
-            self.check_owner(caller.user_id, id).await?;
-            if !self.0.store.delete_memory(caller.user_id, id).await? {
-                return Err(Error::NotFound);
-            }
-            Ok(Deleted { id, deleted: true, message: "The memory was deleted.".to_owned() })
-        })
-    }
-
-    async fn change(&self, caller: &Caller, id: MemoryId, change: MemoryChange) -> Result<Memory, Error> {
-        self.check_owner(caller.user_id, id).await?;
-        let version = self.0.store.update_memory(caller.user_id, id, &change, LEASE.as_secs_f64()).await?;
-        if let Some(text) = &change.text {
-            self.embed_now(id, version, text.as_str()).await;
-        }
-        self.visible(caller.user_id, id).await
-    }
-
-    async fn visible(&self, reader: UserId, id: MemoryId) -> Result<Memory, Error> {
+    pub(crate) async fn visible(&self, reader: UserId, id: MemoryId) -> Result<Memory, Error> {
         self.0.store.memory(Reach::Visible { reader }, id).await?.ok_or(Error::NotFound)
     }
 
     /// What the caller cannot see does not exist; what they see but do not own is forbidden.
-    async fn check_owner(&self, person: UserId, id: MemoryId) -> Result<(), Error> {
+    pub(crate) async fn check_owner(&self, person: UserId, id: MemoryId) -> Result<(), Error> {
         match self.0.store.memory_owner(Reach::Visible { reader: person }, id).await? {
             None => Err(Error::NotFound),
             Some(owner) if owner == person => Ok(()),
             Some(_) => Err(Error::Forbidden),
-        }
-    }
-
-    fn check_future(&self, expiration_date: Option<Timestamp>) -> Result<(), Error> {
-        match expiration_date {
-            Some(moment) if moment <= self.0.clock.now() => Err(Error::invalid("expiration_date", "must be in the future")),
-            _ => Ok(()),
         }
     }
 

@@ -1,47 +1,216 @@
-//! Finding memories by meaning.
+//! Finding memories by meaning, by word, and by both.
 
-use picard_domain::commands::QueryMemory;
-use picard_domain::query::{SearchHit, SearchHits, SearchScope};
-use picard_domain::{Caller, Error, Reach, Scope, Vector};
-use picard_storage::memories::VectorQuery;
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::{BoxFuture, try_join_all};
+use picard_domain::commands::{MemoryFilter, QueryMemory};
+use picard_domain::query::{SearchHit, SearchHits, SearchMode, SearchScope};
+use picard_domain::ranking::{Fusion, Occurrences, bm25};
+use picard_domain::words::words_of_query;
+use picard_domain::{Caller, Error, Memory, Reach, Scope, Vector};
+use picard_storage::memories::{KeywordHits, Near, VectorQuery, WordQuery};
+use uuid::Uuid;
 
 use crate::App;
 
+/// What is away when a query cannot be embedded.
+const BY_MEANING: &str = "Search by meaning";
+/// How deep into each kind of search the other one looks.
+const CANDIDATES: usize = 200;
+/// More than anybody has.
+const EVERYTHING: usize = i32::MAX as usize;
+
+/// A memory that was found, before it is read.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    id: Uuid,
+    score: f64,
+    similarity: Option<f64>,
+}
+
+/// What was found: the best, and how many there are.
+struct Ranking {
+    best: Vec<Found>,
+    total: i64,
+}
+
+/// A search as it was asked for.
+struct Search<'a> {
+    reaches: Vec<Reach>,
+    filter: &'a MemoryFilter,
+    min_score: Option<f64>,
+    limit: usize,
+}
+
 impl App {
-    /// Finds the memories whose meaning is nearest to the query, among those that the caller may see.
+    /// Finds memories among those that the caller may see, the best first.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::Unavailable`] when the query cannot be embedded.
-    pub async fn query_memory(&self, caller: &Caller, command: QueryMemory) -> Result<SearchHits, Error> {
-        caller.require(Scope::Read)?;
-        let reader = caller.user_id;
-        let reach = match command.scope {
-            SearchScope::Own => Reach::Own(reader),
-            SearchScope::Public => Reach::Public { reader },
-            SearchScope::All => Reach::Visible { reader },
+    pub fn query_memory<'a>(&'a self, caller: &'a Caller, command: QueryMemory) -> BoxFuture<'a, Result<SearchHits, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            let reader = caller.user_id;
+            let (reach, reaches) = match command.scope {
+                SearchScope::Own => (Reach::Own(reader), vec![Reach::Own(reader)]),
+                SearchScope::Shared => (Reach::Shared { reader }, vec![Reach::Shared { reader }]),
+                SearchScope::Public => (Reach::Public { reader }, vec![Reach::Public { reader }]),
+                // Each part is found in its own way: by owner, by list, by the index of public memories.
+                SearchScope::All => (
+                    Reach::Visible { reader },
+                    vec![Reach::Own(reader), Reach::Shared { reader }, Reach::PublicOfOthers { reader }],
+                ),
+            };
+            let filter = command.filter();
+            let search = Search {
+                reaches,
+                filter: &filter,
+                // A score of 0 stands for everything that does not match at all, so asking for it asks for everything.
+                min_score: command.min_score.filter(|score| *score > 0.0),
+                limit: command.limit.get() as usize,
+            };
+            let query = command.query.as_str();
+            let mut mode = command.mode;
+            let ranking = match mode {
+                SearchMode::Semantic => self.by_meaning(&search, query).await?,
+                SearchMode::Keyword => self.by_word(caller, &search, query).await?,
+                // Words need no provider: with it away they are compared alone, and the answer says so.
+                SearchMode::Hybrid => match self.by_both(caller, &search, query).await {
+                    Err(Error::Unavailable { what: BY_MEANING, .. }) => {
+                        mode = SearchMode::Keyword;
+                        self.by_word(caller, &search, query).await?
+                    }
+                    outcome => outcome?,
+                },
+            };
+            let memories = self.read_found(reach, &ranking.best).await?;
+            self.note_reads(caller, "search", memories.iter().map(|hit| &hit.memory));
+            Ok(SearchHits { query: command.query.into(), mode, memories, total_found: ranking.total })
+        })
+    }
+
+    async fn by_meaning(&self, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
+        let vector = self.embed_query(query).await?;
+        let near = self.near(search, &vector, search.min_score, search.limit).await?;
+        let score = |similarity: f64| similarity.clamp(0.0, 1.0);
+        let best = near
+            .rows
+            .into_iter()
+            .map(|row| Found { id: row.memory_id, score: score(row.similarity), similarity: Some(row.similarity) })
+            .collect();
+        Ok(Ranking { best, total: near.total })
+    }
+
+    async fn by_word(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
+        let scores = self.word_scores(caller, search, query).await?;
+        let found = scores.into_iter().map(|(id, score)| Found { id, score, similarity: None });
+        Ok(ranked(found.collect(), search))
+    }
+
+    /// The best of either search say how far apart good and bad lie; everything that was found gets its score by that.
+    async fn by_both(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
+        let depth = CANDIDATES.max(search.limit);
+        // Whoever wants to know how much is at least so good makes us look at everything.
+        let wanted = if search.min_score.is_some() { EVERYTHING } else { depth };
+        let meaning = async {
+            let vector = self.embed_query(query).await?;
+            let near = self.near(search, &vector, None, wanted).await?;
+            Ok::<_, Error>((vector, near))
         };
-        let vector = self.embed_query(command.query.as_str()).await?;
-        let wanted = VectorQuery {
-            model: self.0.embedder.model(),
-            vector: &vector,
-            // A score of 0 stands for everything that is not similar at all, so asking for it asks for everything.
-            min_similarity: command.min_score.filter(|score| *score > 0.0),
-            limit: command.limit.get(),
-        };
-        let found = self.0.store.search(reach, &command.filter(), &wanted).await?;
-        let hits = found.memories.into_iter().map(|(memory, similarity)| SearchHit {
-            memory,
-            score: similarity.clamp(0.0, 1.0),
-            similarity: Some(similarity),
+        let ((vector, near), words) = tokio::try_join!(meaning, self.word_scores(caller, search, query))?;
+        let mut by_word: Vec<(Uuid, f64)> = words.iter().map(|(id, score)| (*id, *score)).collect();
+        by_word.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+        by_word.truncate(wanted);
+        let mut similarities: HashMap<Uuid, f64> = near.rows.iter().map(|row| (row.memory_id, row.similarity)).collect();
+        let others: Vec<Uuid> = by_word.iter().map(|(id, _)| *id).filter(|id| !similarities.contains_key(id)).collect();
+        let more = self.0.store.similarities(&others, &self.vector_query(&vector, None, depth)).await?;
+        similarities.extend(more.into_iter().map(|row| (row.memory_id, row.similarity)));
+        let parts = |id: &Uuid| (similarities.get(id).copied(), words.get(id).copied().unwrap_or_default());
+        let nearest = near.rows.iter().take(depth).map(|row| row.memory_id);
+        let best: HashSet<Uuid> = nearest.chain(by_word.iter().take(depth).map(|(id, _)| *id)).collect();
+        let fusion = Fusion::over(&best.iter().map(parts).collect::<Vec<_>>());
+        let ids = near.rows.iter().map(|row| row.memory_id).chain(others.iter().copied());
+        let found = ids.map(|id| {
+            let (similarity, words) = parts(&id);
+            Found { id, score: fusion.score(similarity, words), similarity }
         });
-        Ok(SearchHits { query: command.query.into(), mode: command.mode, memories: hits.collect(), total_found: found.total })
+        let mut ranking = ranked(found.collect(), search);
+        if search.min_score.is_none() {
+            // What is not among the best is there all the same; so is what has words and no embedding yet.
+            let pending = others.iter().filter(|id| !similarities.contains_key(id)).count();
+            ranking.total = near.total + i64::try_from(pending).unwrap_or(0);
+        }
+        Ok(ranking)
+    }
+
+    async fn near(&self, search: &Search<'_>, vector: &Vector, min: Option<f64>, limit: usize) -> Result<Near, Error> {
+        let wanted = self.vector_query(vector, min, limit);
+        let parts = search.reaches.iter().map(|&reach| self.0.store.near(reach, search.filter, &wanted));
+        let mut all = Near::default();
+        for part in try_join_all(parts).await? {
+            all.rows.extend(part.rows);
+            all.total += part.total;
+        }
+        all.rows.sort_by(|left, right| right.similarity.total_cmp(&left.similarity).then(left.memory_id.cmp(&right.memory_id)));
+        all.rows.truncate(limit);
+        Ok(all)
+    }
+
+    fn vector_query<'a>(&'a self, vector: &'a Vector, min_similarity: Option<f64>, limit: usize) -> VectorQuery<'a> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        VectorQuery { model: self.0.embedder.model(), vector, min_similarity, limit }
+    }
+
+    /// BM25 of every memory that passes the filter and has one of the words; how rare a word is, is counted over
+    /// everything within reach.
+    async fn word_scores(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<HashMap<Uuid, f64>, Error> {
+        let words = words_of_query(query);
+        if words.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let words: WordQuery = self.0.store.hash_query(caller.user_id, &words).await?;
+        let parts = search.reaches.iter().map(|&reach| self.0.store.keyword_hits(reach, search.filter, &words));
+        let mut all = KeywordHits::default();
+        for part in try_join_all(parts).await? {
+            all.rows.extend(part.rows);
+            all.documents += part.documents;
+            all.total_length += part.total_length;
+        }
+        let texts: Vec<Occurrences<'_>> =
+            all.rows.iter().map(|row| Occurrences { counts: &row.counts, length: row.length }).collect();
+        let scores = bm25(all.documents, all.total_length, &texts);
+        let scored = all.rows.iter().zip(scores).filter(|(row, _)| row.is_wanted);
+        Ok(scored.map(|(row, score)| (row.memory_id, score)).collect())
+    }
+
+    async fn read_found(&self, reach: Reach, found: &[Found]) -> Result<Vec<SearchHit>, Error> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = found.iter().map(|found| found.id).collect();
+        let memories = self.0.store.memories_by_id(reach, &ids).await?;
+        let mut memories: HashMap<Uuid, Memory> = memories.into_iter().map(|memory| (memory.id.0, memory)).collect();
+        let hit = |found: &Found| {
+            let memory = memories.remove(&found.id)?;
+            Some(SearchHit { memory, score: found.score, similarity: found.similarity })
+        };
+        Ok(found.iter().filter_map(hit).collect())
     }
 
     /// A query that is longer than the model's window is looked for by its beginning.
     async fn embed_query(&self, query: &str) -> Result<Vector, Error> {
         let windows = self.0.embedder.windows(query);
         let first = windows.first().copied().unwrap_or(query);
-        let vectors = self.0.embedder.embed(&[first]).await.map_err(|error| Error::unavailable("Search by meaning", error))?;
+        let vectors = self.0.embedder.embed(&[first]).await.map_err(|error| Error::unavailable(BY_MEANING, error))?;
         vectors.into_iter().next().ok_or_else(|| Error::internal("the embedder answered without a vector"))
     }
+}
+
+/// The best of what was found, in falling score; what is too low is not counted either.
+fn ranked(mut found: Vec<Found>, search: &Search<'_>) -> Ranking {
+    found.retain(|found| search.min_score.is_none_or(|least| found.score >= least));
+    let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    found.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.id.cmp(&right.id)));
+    found.truncate(search.limit);
+    Ranking { best: found, total }
 }

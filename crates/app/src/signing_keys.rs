@@ -1,11 +1,13 @@
 //! The keys that sign access tokens, and how a new one takes over while several servers run.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use picard_auth::access_token::{self, AccessTokenClaims, InvalidToken};
+use picard_auth::access_token::{self, AccessTokenClaims, InvalidToken, Issuer};
 use picard_auth::{KeySet, SigningKey};
+use picard_crypto::hash_token;
 use picard_domain::Error;
 use picard_storage::Store;
 use picard_storage::signing_keys::StoredSigningKey;
@@ -20,8 +22,40 @@ const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Added to the lifetime of the last token that the old key signs: the reload, and clocks that differ.
 const MARGIN: Duration = Duration::from_secs(300);
 
+/// The most tokens that are remembered as verified.
+const MOST_VERIFIED: usize = 10_000;
+
+/// The keys, and what they have verified: a client sends one token for an hour, and its signature does not change.
+/// Both go when the keys are read again, so nothing is remembered of a key that has left.
+pub(crate) struct Keys {
+    pub(crate) set: KeySet,
+    verified: Mutex<HashMap<[u8; 32], AccessTokenClaims>>,
+}
+
+impl Keys {
+    fn new(set: KeySet) -> Self {
+        Self { set, verified: Mutex::default() }
+    }
+
+    /// Verifies a token, or remembers that it was. Whether it has ended meanwhile is asked each time.
+    fn verify(&self, issuer: &Issuer, token: &str, now: i64) -> Result<AccessTokenClaims, InvalidToken> {
+        let hash = hash_token(token);
+        let lock = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = lock().get(&hash) {
+            return if claims.expires_at > now { Ok(claims.clone()) } else { Err(InvalidToken) };
+        }
+        let claims = access_token::verify(&self.set, issuer, token, now)?;
+        let mut verified = lock();
+        if verified.len() >= MOST_VERIFIED {
+            verified.clear();
+        }
+        verified.insert(hash, claims.clone());
+        Ok(claims)
+    }
+}
+
 pub(crate) struct SigningKeys {
-    current: RwLock<Arc<KeySet>>,
+    current: RwLock<Arc<Keys>>,
     reloaded_at: Mutex<Option<Instant>>,
 }
 
@@ -32,15 +66,15 @@ impl SigningKeys {
             // Another replica may be faster: what the table says counts.
             store.create_first_signing_key(&generate()?).await?;
         }
-        Ok(Self { current: RwLock::new(Arc::new(read(store).await?)), reloaded_at: Mutex::new(None) })
+        Ok(Self { current: RwLock::new(Arc::new(Keys::new(read(store).await?))), reloaded_at: Mutex::new(None) })
     }
 
-    pub(crate) fn current(&self) -> Arc<KeySet> {
+    pub(crate) fn current(&self) -> Arc<Keys> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn reload(&self, store: &Store) -> Result<(), Error> {
-        let keys = Arc::new(read(store).await?);
+        let keys = Arc::new(Keys::new(read(store).await?));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
@@ -90,19 +124,23 @@ impl App {
             {
                 tracing::warn!(cause = %error, "The signing keys could not be read again; the last ones are shown.");
             }
-            self.0.signing_keys.current().jwks()
+            self.0.signing_keys.current().set.jwks()
         })
     }
 
     /// Verifies an access token. One that names an unknown key may come from a replica that has a newer one.
     pub(crate) async fn verify_access_token(&self, token: &str) -> Result<Result<AccessTokenClaims, InvalidToken>, Error> {
         let mut keys = self.0.signing_keys.current();
-        let Some(kid) = access_token::key_id(token) else { return Ok(Err(InvalidToken)) };
-        if !keys.knows(&kid) && self.0.signing_keys.may_reload() {
-            self.reload_signing_keys().await?;
-            keys = self.0.signing_keys.current();
+        if let Ok(claims) = keys.verify(&self.0.issuer, token, self.0.clock.now().unix_seconds()) {
+            return Ok(Ok(claims));
         }
-        Ok(access_token::verify(&keys, &self.0.issuer, token, self.0.clock.now().unix_seconds()))
+        let Some(kid) = access_token::key_id(token) else { return Ok(Err(InvalidToken)) };
+        if keys.set.knows(&kid) || !self.0.signing_keys.may_reload() {
+            return Ok(Err(InvalidToken));
+        }
+        self.reload_signing_keys().await?;
+        keys = self.0.signing_keys.current();
+        Ok(keys.verify(&self.0.issuer, token, self.0.clock.now().unix_seconds()))
     }
 }
 

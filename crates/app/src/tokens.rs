@@ -190,7 +190,7 @@ impl App {
             issued_at: self.0.clock.now().unix_seconds(),
             expires_at: self.0.clock.after(access_token::LIFETIME).unix_seconds(),
         };
-        let token = access_token::issue(&self.0.signing_keys.current(), &self.0.issuer, &claims).map_err(Error::internal)?;
+        let token = access_token::issue(&self.0.signing_keys.current().set, &self.0.issuer, &claims).map_err(Error::internal)?;
         Ok(IssuedTokens {
             access_token: token.into(),
             expires_in: access_token::LIFETIME.as_secs(),

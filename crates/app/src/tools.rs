@@ -1,39 +1,110 @@
 //! From a tool's name and its data to the method behind it: the one way in for every door.
 
 use futures_util::future::BoxFuture;
+use picard_domain::commands::{IdempotencyKey, Once};
 use picard_domain::{Caller, Error};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::catalogue::Effect;
 use crate::{App, arguments, catalogue};
+
+/// The member by which a call is told to count once.
+const KEY: &str = "idempotency_key";
 
 impl App {
     /// Calls a tool of the [`catalogue`] and answers what it answers, as JSON.
     ///
-    /// The scope is checked before the data is read: who may not call a tool learns nothing of its data.
+    /// The scope is checked before the data is read: who may not call a tool learns nothing of its data. A key makes a
+    /// call that changes something count once, as the member `idempotency_key` does.
     ///
     /// # Errors
-    /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::Invalid`], and those of the tool.
-    pub fn call_tool<'a>(&'a self, caller: &'a Caller, name: &'a str, data: Value) -> BoxFuture<'a, Result<Value, Error>> {
+    /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::Invalid`],
+    /// [`Error::IdempotencyMismatch`], and those of the tool.
+    pub fn call_tool<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a str,
+        data: Value,
+        key: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(async move {
             let tool = catalogue::find(name).ok_or(Error::UnknownTool)?;
             caller.require(tool.scope)?;
             self.count_tool_call(caller).await?;
+            if tool.effect != Effect::Read {
+                let once = once(tool.name, &data, key)?;
+                return self.call_change(caller, tool.name, data, once.as_ref()).await;
+            }
             match tool.name {
-                "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?).await),
                 "get_memory" => answer(self.get_memory(caller, arguments::parse(data)?).await),
                 "get_memories" => answer(self.get_memories(caller, arguments::parse(data)?).await),
                 "retrieve_memories" => answer(self.retrieve_memories(caller, arguments::parse(data)?).await),
-                "update_memory" => answer(self.update_memory(caller, arguments::parse(data)?).await),
-                "delete_memory" => answer(self.delete_memory(caller, arguments::parse(data)?).await),
-                "modify_permissions" => answer(self.modify_permissions(caller, arguments::parse(data)?).await),
+                "memory_history" => answer(self.memory_history(caller, arguments::parse(data)?).await),
                 "query_memory" => answer(self.query_memory(caller, arguments::parse(data)?).await),
+                "aggregate_memories" => answer(self.aggregate_memories(caller, arguments::parse(data)?).await),
                 _ => Err(Error::UnknownTool),
             }
         })
+    }
+
+    async fn call_change(&self, caller: &Caller, tool: &str, data: Value, once: Option<&Once>) -> Result<Value, Error> {
+        match tool {
+            "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?, once).await),
+            "submit_memories" => answer(self.submit_memories(caller, arguments::parse(data)?, once).await),
+            "update_memory" => answer(self.update_memory(caller, arguments::parse(data)?, once).await),
+            "modify_permissions" => answer(self.modify_permissions(caller, arguments::parse(data)?, once).await),
+            "restore_memory" => answer(self.restore_memory(caller, arguments::parse(data)?, once).await),
+            "delete_memory" => answer(self.delete_memory(caller, arguments::parse(data)?, once).await),
+            _ => Err(Error::UnknownTool),
+        }
     }
 }
 
 fn answer<T: Serialize>(outcome: Result<T, Error>) -> Result<Value, Error> {
     serde_json::to_value(outcome?).map_err(Error::internal)
+}
+
+/// The key of a call, from its data or from beside it, and what the call says without it. Members of JSON objects are
+/// sorted here, so that their order makes no difference.
+fn once(tool: &str, data: &Value, beside: Option<&str>) -> Result<Option<Once>, Error> {
+    let inside = data.get(KEY).and_then(Value::as_str);
+    let key = match (inside, beside) {
+        (Some(inside), Some(beside)) if inside != beside => {
+            return Err(Error::invalid(KEY, "must be the same as the header Idempotency-Key, or left out"));
+        }
+        (Some(key), _) | (None, Some(key)) => key,
+        (None, None) => return Ok(None),
+    };
+    let key = IdempotencyKey::try_from(key.to_owned()).map_err(|error| Error::invalid(KEY, error.to_string()))?;
+    let mut rest = data.clone();
+    if let Some(members) = rest.as_object_mut() {
+        members.remove(KEY);
+    }
+    Ok(Some(Once { key, request: format!("{tool} {rest}") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_the_same_whatever_the_order_of_its_members_and_wherever_its_key_stands() {
+        let one = once("submit_memory", &json!({ "text": "a", "tags": ["b"], "idempotency_key": "k" }), None);
+        let other: Value = serde_json::from_str(r#"{"tags": ["b"], "text": "a"}"#).expect("JSON");
+        assert_eq!(one.expect("a key"), once("submit_memory", &other, Some("k")).expect("a key"));
+        assert_ne!(once("submit_memory", &other, Some("k")).ok(), once("update_memory", &other, Some("k")).ok());
+        assert!(once("submit_memory", &other, None).expect("no key").is_none());
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_refused() {
+        let long = "x".repeat(256);
+        for key in ["", "a b", "ä", long.as_str()] {
+            assert!(once("submit_memory", &json!({}), Some(key)).is_err(), "{key:?}");
+        }
+        assert!(once("submit_memory", &json!({ "idempotency_key": "a" }), Some("b")).is_err());
+    }
 }

@@ -2,6 +2,29 @@
 
 use crate::{ClientId, Error, GrantId, Scope, Scopes, UserId};
 
+/// Through which door a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The REST API.
+    Rest,
+    /// The MCP endpoint.
+    Mcp,
+    /// The command line of the server's machine.
+    CommandLine,
+}
+
+impl Door {
+    /// The word that is kept in the log of acts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Mcp => "mcp",
+            Self::CommandLine => "command_line",
+        }
+    }
+}
+
 /// The person on whose behalf a request runs, the client that sends it, and what that client may do.
 ///
 /// Made from a verified bearer token and from nothing else.
@@ -17,6 +40,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// Whether the person is a superuser at this moment, whatever the token said when it was issued.
     pub is_superuser: bool,
+    /// Where the request came in.
+    pub door: Door,
 }
 
 impl Caller {

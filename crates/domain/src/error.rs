@@ -41,6 +41,8 @@ pub enum Error {
     UnknownTool,
     /// It clashes with something that is already there.
     Conflict(String),
+    /// The idempotency key was used for another call.
+    IdempotencyMismatch,
     /// The memory has another version than the one that was to be changed.
     VersionMismatch {
         /// The memory's present version.
@@ -91,6 +93,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::UnknownTool => "unknown_tool",
             Self::Conflict(_) => "conflict",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
@@ -125,6 +128,9 @@ impl fmt::Display for Error {
             Self::NotFound => f.write_str("There is nothing here that you may see."),
             Self::UnknownTool => f.write_str("There is no tool of this name; GET /openapi.json lists them."),
             Self::Conflict(message) => f.write_str(message),
+            Self::IdempotencyMismatch => {
+                f.write_str("This idempotency key was used for another call: take a new key for a new call.")
+            }
             Self::VersionMismatch { current } => {
                 write!(f, "The memory has changed: its version is now {current}. Read it again and repeat the change.")
             }

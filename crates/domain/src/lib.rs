@@ -17,13 +17,15 @@ pub mod ids;
 pub mod memory;
 pub mod page;
 pub mod query;
+pub mod ranking;
 pub mod reach;
 pub mod scope;
 pub mod timestamp;
 pub mod vector;
+pub mod words;
 
 pub use account::{Email, Username};
-pub use caller::Caller;
+pub use caller::{Caller, Door};
 pub use client::{ClientAuthMethod, ClientOrigin};
 pub use clock::Clock;
 pub use error::{Error, FieldError};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{MemoryId, Timestamp, UserId};
+use crate::{GroupId, MemoryId, Timestamp, UserId};
 
 /// Says what is wrong with a part of a memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,22 +122,49 @@ pub enum Permission {
     Private,
     /// Every signed-in person.
     Public,
+    /// The owner, and the people and groups that the owner named.
+    Shared,
+    /// The owner alone; but it counts in anonymous statistics.
+    Aggregate,
 }
 
 impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 4] = [Self::Private, Self::Public, Self::Shared, Self::Aggregate];
+
+    /// Whether other people can come across a memory with this permission by searching, or count it.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self != Self::Private
+    }
+
+    /// Whether a memory is seen by more people, or counted by more, than with the other one.
+    #[must_use]
+    pub fn is_wider_than(self, other: Self) -> bool {
+        let width = |permission| match permission {
+            Self::Private => 0,
+            Self::Aggregate => 1,
+            Self::Shared => 2,
+            Self::Public => 3,
+        };
+        width(self) > width(other)
+    }
+
     /// The word that is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::Public => "public",
+            Self::Shared => "shared",
+            Self::Aggregate => "aggregate",
         }
     }
 
     /// Reads a stored word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Private, Self::Public].into_iter().find(|permission| permission.as_str() == word)
+        Self::ALL.into_iter().find(|permission| permission.as_str() == word)
     }
 }
 
@@ -173,17 +200,49 @@ impl EmbeddingStatus {
 }
 
 /// With whom a memory is shared.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Shares")]
 #[schemars(inline)]
 pub struct SharedWith {
     /// People.
     pub users: Vec<UserId>,
     /// Groups.
-    pub groups: Vec<uuid::Uuid>,
+    pub groups: Vec<GroupId>,
+}
+
+/// A list as it comes in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Shares {
+    /// People, by their ids.
+    #[serde(default)]
+    #[schemars(extend("maxItems" = 1000))]
+    users: Vec<UserId>,
+    /// Groups, by their ids.
+    #[serde(default)]
+    #[schemars(extend("maxItems" = 1000))]
+    groups: Vec<GroupId>,
+}
+
+impl TryFrom<Shares> for SharedWith {
+    type Error = PartError;
+
+    fn try_from(shares: Shares) -> Result<Self, PartError> {
+        let shared = Self { users: distinct(shares.users), groups: distinct(shares.groups) };
+        if shared.users.len() + shared.groups.len() > 1_000 {
+            return Err(PartError("must have at most 1000 people and groups".to_owned()));
+        }
+        Ok(shared)
+    }
+}
+
+fn distinct<T: Copy + Eq + std::hash::Hash>(all: Vec<T>) -> Vec<T> {
+    let mut seen = std::collections::HashSet::new();
+    all.into_iter().filter(|one| seen.insert(*one)).collect()
 }
 
 /// A memory as a caller sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// The memory's id.
     pub id: MemoryId,

@@ -13,6 +13,8 @@ pub enum SearchScope {
     /// The caller's own.
     #[default]
     Own,
+    /// What others share with the caller.
+    Shared,
     /// What anyone made public, the caller included.
     Public,
     /// Everything the caller may see.
@@ -24,9 +26,13 @@ pub enum SearchScope {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SearchMode {
-    /// By meaning: cosine similarity of embeddings.
+    /// By both: a weighted sum of the two.
     #[default]
+    Hybrid,
+    /// By meaning: cosine similarity of embeddings.
     Semantic,
+    /// By words: BM25.
+    Keyword,
 }
 
 /// A memory that a search found.
@@ -37,7 +43,7 @@ pub struct SearchHit {
     pub memory: Memory,
     /// From 0 to 1, higher is nearer.
     pub score: f64,
-    /// Cosine similarity, from -1 to 1.
+    /// Cosine similarity, from -1 to 1; null when only words were compared, or when the embedding is still to be made.
     pub similarity: Option<f64>,
 }
 

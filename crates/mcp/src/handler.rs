@@ -90,7 +90,7 @@ impl ServerHandler for Handler {
         let (caller, span) = asker(&context)?;
         let answer = async {
             let data = Value::Object(request.arguments.unwrap_or_default());
-            match self.app.call_tool(caller, &request.name, data).await {
+            match self.app.call_tool(caller, &request.name, data, None).await {
                 Ok(answer) => Ok(tools::answer(answer).into()),
                 Err(failed) => error::of_tool(&failed).map(Into::into),
             }

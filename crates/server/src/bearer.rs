@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use picard_domain::Error;
+use picard_domain::{Door, Error};
 
 use crate::error::Problem;
 use crate::state::AppState;
@@ -19,6 +19,14 @@ pub(crate) enum Resource {
 }
 
 impl Resource {
+    /// Which door it is behind.
+    fn door(self) -> Door {
+        match self {
+            Self::Api => Door::Rest,
+            Self::Mcp => Door::Mcp,
+        }
+    }
+
     /// Where the resource's metadata document is.
     pub(crate) fn metadata_url(self, public_url: &str) -> String {
         match self {
@@ -40,7 +48,7 @@ pub(crate) async fn mcp(state: State<AppState>, request: Request, next: Next) ->
 
 async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next, resource: Resource) -> Response {
     let outcome = match token(request.headers()) {
-        Some(token) => state.app.authenticate_bearer(token).await,
+        Some(token) => state.app.authenticate_bearer(token, resource.door()).await,
         None => Err(Error::Unauthorized),
     };
     match outcome {

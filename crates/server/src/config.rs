@@ -92,6 +92,10 @@ pub struct Config {
     #[arg(long, env = "SIGN_IN_LIMIT_PER_MINUTE", default_value_t = 10)]
     pub sign_in_limit_per_minute: u32,
 
+    /// On how many people a figure of aggregate_memories has to rest at least.
+    #[arg(long, env = "AGGREGATE_MIN_PEOPLE", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
+    pub aggregate_min_people: u32,
+
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
 }

@@ -72,7 +72,7 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Invalid(_) | Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Unauthorized => StatusCode::UNAUTHORIZED,
             Error::InsufficientScope(_) | Error::Forbidden => StatusCode::FORBIDDEN,
             Error::NotFound | Error::UnknownTool => StatusCode::NOT_FOUND,

@@ -175,6 +175,11 @@ fn example(tool: &Tool) -> Value {
         "update_memory" => {
             json!({ "memory_id": id, "text": "I like my tea, Darjeeling, hot.", "version": 1 })
         }
+        "submit_memories" => {
+            json!({ "memories": [{ "text": "Tea at four.", "tags": ["tea"] }, { "text": "Dinner at eight." }], "on_error": "continue" })
+        }
+        "restore_memory" => json!({ "memory_id": id, "version": 1 }),
+        "aggregate_memories" => json!({ "tags": ["tea"] }),
         "modify_permissions" => json!({ "memory_id": id, "permission": "public" }),
         "query_memory" => json!({ "query": "What do I drink?", "limit": 5 }),
         _ => json!({ "memory_id": id }),

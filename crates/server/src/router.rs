@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::error::Problem;
 use crate::routes::{
-    activity, clients, connections, groups, health, introspection, metadata, people, registration, revocation, tokens, tools,
-    user_tokens, users,
+    activity, clients, connections, groups, health, introspection, memories, metadata, people, registration, revocation, tokens,
+    tools, user_tokens, users,
 };
 use crate::state::AppState;
 use crate::{bearer, drain, pages, request};
@@ -83,6 +83,8 @@ fn cors(origins: AllowOrigin) -> CorsLayer {
 pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(tools::call_tool))
+        .routes(routes!(memories::list_memories))
+        .routes(routes!(memories::read_memory))
         .routes(routes!(connections::list))
         .routes(routes!(connections::end))
         .routes(routes!(groups::list, groups::create))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_app::{
-    AdministratorOutcome, App, EmbeddingWorker, Limits, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings,
+    AdministratorOutcome, App, EmbeddingWorker, Limits, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings, keep_reads,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
@@ -201,6 +201,7 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
             DynamicRegistration::Loopback => RegistrationPolicy::Loopback,
             DynamicRegistration::Off => RegistrationPolicy::Off,
         },
+        aggregate_min_people: config.aggregate_min_people,
         document_hosts: config.document_hosts(),
     };
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
@@ -271,6 +272,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
             tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
+            tokio::spawn(keep_reads(app.clone(), stop.clone())),
         ];
         tracing::info!(address = %address, public_url, "The server is ready.");
         Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })

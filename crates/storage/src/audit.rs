@@ -45,6 +45,21 @@ pub struct AuditEvent {
     pub details: Value,
 }
 
+/// Somebody read memories of somebody else.
+#[derive(Debug, Clone)]
+pub struct MemoryRead {
+    /// When.
+    pub happened_at: Timestamp,
+    /// Who read.
+    pub reader: UserId,
+    /// Through which client.
+    pub client: ClientId,
+    /// Whose memories.
+    pub owner: UserId,
+    /// Which memories, through which door, by doing what.
+    pub details: Value,
+}
+
 /// Which acts are wanted. Everything that is given has to fit.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
@@ -102,6 +117,34 @@ impl Store {
             event.client_id.map(|id| id.0),
             event.address,
             details,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|_| ())
+        .map_err(storage_error)
+    }
+
+    /// Keeps that memories were read.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn record_reads(&self, reads: &[MemoryRead]) -> Result<(), Error> {
+        let ids: Vec<Uuid> = reads.iter().map(|_| Uuid::new_v4()).collect();
+        let times: Vec<time::OffsetDateTime> = reads.iter().map(|read| read.happened_at.as_offset_date_time()).collect();
+        let readers: Vec<Uuid> = reads.iter().map(|read| read.reader.0).collect();
+        let owners: Vec<Uuid> = reads.iter().map(|read| read.owner.0).collect();
+        let clients: Vec<Uuid> = reads.iter().map(|read| read.client.0).collect();
+        let details: Vec<Value> = reads.iter().map(|read| read.details.clone()).collect();
+        sqlx::query!(
+            "INSERT INTO audit_events (id, happened_at, event, user_id, subject_id, client_id, details)
+             SELECT r.id, r.happened_at, 'memories_read', r.reader, r.owner, r.client, r.details
+             FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::uuid[], $6::jsonb[]) AS r (id, happened_at, reader, owner, client, details)",
+            &ids,
+            &times,
+            &readers,
+            &owners,
+            &clients,
+            &details,
         )
         .execute(&self.pool)
         .await

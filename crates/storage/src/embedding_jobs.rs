@@ -89,13 +89,16 @@ impl Store {
         let vectors: Vec<HalfVector> = windows.iter().map(|vector| HalfVector::from_f32_slice(vector.as_slice())).collect();
         let count = sqlx::query_scalar!(
             r#"WITH m AS MATERIALIZED (
-                 SELECT id, user_id FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE
+                 SELECT id, user_id, permission FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE
              ), done AS (
                  DELETE FROM embedding_jobs WHERE memory_id IN (SELECT id FROM m)
              ), new AS (
-                 INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding)
-                 SELECT m.id, m.user_id, $3, w.position - 1, w.embedding FROM m, unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)
-                 ON CONFLICT (memory_id, model, position) DO UPDATE SET embedding = EXCLUDED.embedding
+                 INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding, bits, is_public)
+                 SELECT m.id, m.user_id, $3, w.position - 1, w.embedding,
+                        CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
+                 FROM m, unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)
+                 ON CONFLICT (memory_id, model, position) DO UPDATE SET
+                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public
              )
              SELECT count(*) AS "count!" FROM m"#,
             id.0,
@@ -142,6 +145,24 @@ impl Store {
         .execute(&self.pool)
         .await
         .map(|_| ())
+        .map_err(storage_error)
+    }
+
+    /// Asks for the embeddings of all memories that have none of this model and no job; answers how many.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn ask_for_missing_embeddings(&self, model: &str) -> Result<u64, Error> {
+        sqlx::query!(
+            "INSERT INTO embedding_jobs (memory_id, user_id)
+             SELECT m.id, m.user_id FROM memories m
+             WHERE NOT EXISTS (SELECT 1 FROM memory_embeddings e WHERE e.memory_id = m.id AND e.model = $1)
+             ON CONFLICT DO NOTHING",
+            model,
+        )
+        .execute(&self.pool)
+        .await
+        .map(|done| done.rows_affected())
         .map_err(storage_error)
     }
 

@@ -81,6 +81,25 @@ impl Store {
         .map_err(storage_error)
     }
 
+    /// How many of these groups the person owns or is in.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn count_own_groups(&self, person: UserId, groups: &[GroupId]) -> Result<usize, Error> {
+        let ids: Vec<Uuid> = groups.iter().map(|group| group.0).collect();
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM groups g
+               WHERE g.id = ANY ($2)
+                 AND (g.user_id = $1 OR EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = g.id AND m.user_id = $1))"#,
+            person.0,
+            &ids,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
     /// A page of the groups that this person owns or is in, the newest first.
     ///
     /// # Errors

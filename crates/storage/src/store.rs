@@ -1,10 +1,10 @@
 //! The pool, and what every statement needs besides.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use picard_crypto::{ExposeSecret, KeyRing, SecretString};
+use picard_crypto::{ExposeSecret, KeyRing, KeyedHash, SecretString};
 use picard_domain::{Clock, Error};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -30,13 +30,15 @@ pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) clock: Clock,
+    /// Read when it is first needed; it never changes.
+    pub(crate) open_words: Arc<OnceLock<Arc<KeyedHash>>>,
 }
 
 impl Store {
     /// Uses an existing pool.
     #[must_use]
     pub fn new(pool: PgPool, keys: Arc<KeyRing>, clock: Clock) -> Self {
-        Self { pool, keys, clock }
+        Self { pool, keys, clock, open_words: Arc::default() }
     }
 
     /// Makes a pool that connects when it is first used.
@@ -61,7 +63,7 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool, keys, clock })
+        Ok(Self { pool, keys, clock, open_words: Arc::default() })
     }
 
     /// Brings the schema up to date. Several processes may do this at once: one works, the others wait.

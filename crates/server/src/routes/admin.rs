@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use picard_app::Administrator;
 use picard_auth::client::parse_basic;
-use picard_domain::Error;
 use picard_domain::page::ListLimit;
+use picard_domain::{Door, Error};
 use serde::Deserialize;
 
 use crate::address;
@@ -57,7 +57,7 @@ pub(crate) fn id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
 async fn administrator(state: &AppState, headers: &HeaderMap, address: &str) -> Result<Administrator, Box<Response>> {
     let outcome = match credentials(headers) {
         Credentials::Basic(name, password) => state.app.authenticate_administrator(&name, password.into(), address).await,
-        Credentials::Bearer(token) => match state.app.authenticate_bearer(&token).await {
+        Credentials::Bearer(token) => match state.app.authenticate_bearer(&token, Door::Rest).await {
             Ok(caller) => state.app.administrator(&caller),
             Err(error) => Err(error),
         },

@@ -7,6 +7,7 @@ pub(crate) mod connections;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod introspection;
+pub(crate) mod memories;
 pub(crate) mod metadata;
 pub(crate) mod people;
 pub(crate) mod registration;

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, FromRequest as _, Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use picard_domain::{Caller, Error};
 use serde::Deserialize;
@@ -20,29 +21,44 @@ struct ToolCall {
 }
 
 /// Calls a tool. Its data and its answer are described per tool in the schema.
-#[utoipa::path(post, path = "/api/tools", tag = "tools", operation_id = "call_tool", security(("bearer" = [])), responses(
+#[utoipa::path(post, path = "/api/tools", tag = "tools", operation_id = "call_tool", security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a call that changes something count once: sent again within 24 hours it gets the same answer")), responses(
     (status = 200, description = "The tool's answer"), (status = 400, description = "The body is not JSON"),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks a scope, or the memory is somebody else's"),
     (status = 404, description = "No such tool, or nothing that the caller may see"), (status = 412, description = "The memory has another version"),
     (status = 413, description = "The body is too large"), (status = 415, description = "The body is not JSON by its type"),
-    (status = 422, description = "Something is wrong with the data"), (status = 503, description = "The database or the embeddings are away")))]
+    (status = 422, description = "Something is wrong with the data, or the idempotency key was used for another call"), (status = 503, description = "The database or the embeddings are away")))]
 pub(crate) async fn call_tool(State(state): State<AppState>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    // Without this a client that tries again would store a second memory and never know.
-    if request.headers().contains_key("idempotency-key") {
-        let error = Error::invalid("Idempotency-Key", "is not supported by this version: leave the header out");
-        return ApiError(error, state.app.public_url().to_owned()).into_response();
-    }
+    let key = match idempotency_key(request.headers()) {
+        Ok(key) => key,
+        Err(error) => return ApiError(error, state.app.public_url().to_owned()).into_response(),
+    };
     let call = match StrictJson::<ToolCall>::from_request(request, &state).await {
         Ok(StrictJson(call)) => call,
         Err(problem) => return problem.into_response(),
     };
-    match run(&state, &caller, call).await {
+    match run(&state, &caller, call, key.as_deref()).await {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => ApiError(error, state.app.public_url().to_owned()).into_response(),
     }
 }
 
-async fn run(state: &AppState, caller: &Caller, call: ToolCall) -> Result<Value, Error> {
-    let answer = state.app.call_tool(caller, &call.tool, call.data).await?;
+/// The key under which a call counts once (draft-ietf-httpapi-idempotency-key-header), with or without its quotes.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let text =
+                value.to_str().map_err(|_| Error::invalid("Idempotency-Key", "must have visible ASCII characters only"))?;
+            let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            Ok(Some(inner.unwrap_or(text).to_owned()))
+        }
+        (Some(_), Some(_)) => Err(Error::invalid("Idempotency-Key", "must be given once")),
+    }
+}
+
+async fn run(state: &AppState, caller: &Caller, call: ToolCall, key: Option<&str>) -> Result<Value, Error> {
+    let answer = state.app.call_tool(caller, &call.tool, call.data, key).await?;
     Ok(json!({ "tool": call.tool, "data": answer }))
 }

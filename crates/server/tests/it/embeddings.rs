@@ -87,7 +87,7 @@ async fn a_search_without_the_provider_says_so_and_when_to_come_back(pool: PgPoo
     for mood in [Mood::Failing, Mood::Busy, Mood::Nonsense, Mood::WrongDimension] {
         server.provider.set(mood);
         let began = Instant::now();
-        let response = server.send_call(&ada, "query_memory", json!({ "query": "tea" })).await;
+        let response = server.send_call(&ada, "query_memory", json!({ "query": "tea", "mode": "semantic" })).await;
 
         assert_eq!(response.status(), 503, "FLT-09 {mood:?}");
         assert!(began.elapsed() < Duration::from_secs(10), "FLT-09 {mood:?}");
@@ -97,6 +97,9 @@ async fn a_search_without_the_provider_says_so_and_when_to_come_back(pool: PgPoo
         assert_eq!(answer["code"], "unavailable", "{mood:?}");
         let shown = answer.to_string();
         assert!(!shown.contains("127.0.0.1") && !shown.contains("test-key"), "SSR-05: {shown}");
+
+        let by_word = server.call(&ada, "query_memory", json!({ "query": "tea" })).await;
+        assert_eq!((&by_word["mode"], &by_word["total_found"]), (&json!("keyword"), &json!(1)), "FLT-09: words need no provider");
     }
     server.provider.set(Mood::Well);
     eventually("the search works again", async || {

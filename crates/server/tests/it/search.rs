@@ -34,7 +34,7 @@ async fn the_nearest_memory_comes_first(pool: PgPool) {
 
     let answer = server.call(&ada, "query_memory", json!({ "query": "green tea" })).await;
 
-    assert_eq!((&answer["query"], &answer["mode"], &answer["total_found"]), (&json!("green tea"), &json!("semantic"), &json!(4)));
+    assert_eq!((&answer["query"], &answer["mode"], &answer["total_found"]), (&json!("green tea"), &json!("hybrid"), &json!(4)));
     let hits = answer["memories"].as_array().expect("hits");
     let texts: std::collections::HashSet<&str> = hits[..2].iter().filter_map(|hit| hit["text"].as_str()).collect();
     assert_eq!(texts, ["green tea with lemon", "tea"].into());
@@ -109,7 +109,7 @@ async fn the_exact_private_text_of_another_finds_nothing(pool: PgPool) {
         assert!(!after.contains(&ada.user_id), "MEM-07 {question}");
         assert_eq!(after, before, "MEM-07 {question}: the same to the byte");
     }
-    let own = server.call(&ada, "query_memory", json!({ "query": secret, "min_score": 0.999 })).await;
+    let own = server.call(&ada, "query_memory", json!({ "query": secret, "min_score": 0.999, "mode": "semantic" })).await;
     assert_eq!(own["total_found"], 1_001, "they are there for their owner");
 }
 

@@ -134,18 +134,3 @@ async fn what_looks_like_sql_is_data(pool: PgPool) {
     }
     assert_eq!(number(&pool, "SELECT count(*) FROM memories").await, 9, "INP-10");
 }
-
-#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn an_idempotency_key_is_refused_rather_than_ignored(pool: PgPool) {
-    let server = TestServer::spawn(&pool).await;
-    let ada = server.sign_in("ada").await;
-    let call = json!({ "tool": "submit_memory", "data": { "text": "once" } });
-
-    let request = server.post("/api/tools").bearer_auth(&ada.token).header("idempotency-key", "k").json(&call);
-    let response = request.send().await.expect("an answer");
-
-    assert_eq!(response.status(), 422);
-    let body: Value = response.json().await.expect("JSON");
-    assert_eq!(body["errors"][0]["field"], "Idempotency-Key");
-    assert_eq!(server.call(&ada, "retrieve_memories", json!({})).await["total"], 0);
-}

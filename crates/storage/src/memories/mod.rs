@@ -1,12 +1,22 @@
 //! Memories: how a row becomes a memory, and the one place that decides which rows a read may touch.
 
+mod aggregate;
+mod change;
+mod create;
+mod history;
+mod keyword;
+mod near;
 mod read;
-mod search;
-mod write;
+mod shares;
+mod words;
 
+pub use aggregate::Figures;
+pub use change::MemoryChange;
+pub use create::{NewMemory, Writer};
+pub use history::FormerMemory;
+pub use keyword::{KeywordHits, KeywordRow, WordQuery};
+pub use near::{Near, NearRow, VectorQuery};
 pub use read::{Page, PageRequest};
-pub use search::{Found, VectorQuery};
-pub use write::{MemoryChange, NewMemory};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,6 +107,7 @@ fn memory(row: MemoryRow, text: String, reader: UserId) -> Memory {
         permission: Permission::from_word(&row.permission).unwrap_or_default(),
         tags: row.tags,
         category: row.category,
+        // Filled in for a page at once.
         shared_with: (row.user_id == reader.0).then(SharedWith::default),
         expiration_date: row.expiration_date.map(Timestamp::from),
         is_expired: row.is_expired,
@@ -108,27 +119,58 @@ fn memory(row: MemoryRow, text: String, reader: UserId) -> Memory {
 }
 
 /// The one place where a reach becomes SQL: rows of `m` that the reader may not see do not exist for the statement.
+/// [`Reach::contains`] is the same rule in Rust.
 fn push_reach(query: &mut Query, reach: Reach) {
-    const PUBLIC: &str = "(m.permission = 'public' AND (m.expiration_date IS NULL OR m.expiration_date > now()))";
+    const ACTIVE: &str = "(m.expiration_date IS NULL OR m.expiration_date > now())";
     match reach {
         Reach::Own(reader) => {
             query.push("m.user_id = ").push_bind(reader.0);
         }
+        Reach::Shared { reader } => {
+            query.push("(m.user_id <> ").push_bind(reader.0).push(" AND ");
+            push_shared(query, reader);
+            query.push(")");
+        }
         // One's own public memories are found here too, expired ones if the filter asks for them.
         Reach::Public { reader } => {
-            query.push("(m.permission = 'public' AND (m.expiration_date IS NULL OR m.expiration_date > now() OR m.user_id = ");
+            query.push(format_args!("(m.permission = 'public' AND ({ACTIVE} OR m.user_id = "));
             query.push_bind(reader.0).push("))");
+        }
+        Reach::PublicOfOthers { reader } => {
+            query.push(format_args!("(m.permission = 'public' AND {ACTIVE} AND m.user_id <> "));
+            query.push_bind(reader.0).push(")");
         }
         Reach::VisibleOf { reader, owner } if reader == owner => {
             query.push("m.user_id = ").push_bind(owner.0);
         }
-        Reach::VisibleOf { owner, .. } => {
-            query.push("m.user_id = ").push_bind(owner.0).push(" AND ").push(PUBLIC);
+        Reach::VisibleOf { reader, owner } => {
+            query.push("m.user_id = ").push_bind(owner.0);
+            query.push(format_args!(" AND ((m.permission = 'public' AND {ACTIVE}) OR "));
+            push_shared(query, reader);
+            query.push(")");
         }
         Reach::Visible { reader } => {
-            query.push("(m.user_id = ").push_bind(reader.0).push(" OR ").push(PUBLIC).push(")");
+            query.push("(m.user_id = ").push_bind(reader.0);
+            query.push(format_args!(" OR (m.permission = 'public' AND {ACTIVE}) OR "));
+            push_shared(query, reader);
+            query.push(")");
         }
     }
+}
+
+/// What is shared with the reader by name, or with a group that they own or are in.
+fn push_shared(query: &mut Query, reader: UserId) {
+    query.push(
+        "(m.permission = 'shared' AND (m.expiration_date IS NULL OR m.expiration_date > now()) AND m.id IN (
+             SELECT s.memory_id FROM memory_shared_users s WHERE s.person_id = ",
+    );
+    query.push_bind(reader.0);
+    query.push(
+        " UNION ALL SELECT s.memory_id FROM memory_shared_groups s JOIN group_members g ON g.group_id = s.group_id WHERE g.user_id = ",
+    );
+    query.push_bind(reader.0);
+    query.push(" UNION ALL SELECT s.memory_id FROM memory_shared_groups s JOIN groups g ON g.id = s.group_id WHERE g.user_id = ");
+    query.push_bind(reader.0).push("))");
 }
 
 /// Narrows what is within reach by what was asked for.

@@ -49,7 +49,13 @@ impl Store {
         query.push_bind(id.0).push(" AND ");
         push_reach(&mut query, reach);
         let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
-        row.map(|row| Decryptor::new(self).open(row, reach.reader())).transpose()
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let mut memories = [Decryptor::new(self).open(row, reach.reader())?];
+        self.add_shares(reach.reader(), &mut memories).await?;
+        let [memory] = memories;
+        Ok(Some(memory))
     }
 
     /// The owner of a memory that is within reach.
@@ -78,7 +84,8 @@ impl Store {
         rows.truncate(page.limit as usize);
         let next = rows.last().filter(|_| has_more).map(|row| position(row, page.sort));
         let mut decryptor = Decryptor::new(self);
-        let memories = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
+        let mut memories: Vec<Memory> = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
+        self.add_shares(reach.reader(), &mut memories).await?;
         Ok(Page { memories, next })
     }
 

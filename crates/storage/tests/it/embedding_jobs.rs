@@ -8,7 +8,7 @@ use picard_domain::{MemoryId, Vector};
 use picard_storage::memories::MemoryChange;
 use sqlx::PgPool;
 
-use crate::kit::{account, memory, number, store, text};
+use crate::kit::{account, memory, number, store, text, writer};
 
 const LEASE: Duration = Duration::from_secs(60);
 const ORPHANS: &str =
@@ -56,8 +56,8 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
     let store = store(&pool);
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
-    let change = MemoryChange { text: Some(text("second")), ..MemoryChange::default() };
-    let version = store.update_memory(ada, id, &change, 0.0).await.expect("a version");
+    let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
+    let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").version;
 
     assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)]).await.expect("an answer"), "FLT-20");
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 0);
@@ -79,11 +79,11 @@ async fn a_change_that_races_with_an_embedding_never_mixes_versions(pool: PgPool
     let ada = account(&store, "ada").await;
     for round in 0..40 {
         let id = memory(&store, ada, "first").await;
-        let change = MemoryChange { text: Some(text("second")), ..MemoryChange::default() };
+        let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
         let vectors = [vector(1.0)];
 
         let (changed, finished) =
-            futures_util::join!(store.update_memory(ada, id, &change, 0.0), store.finish_embedding(id, 1, "model", &vectors));
+            futures_util::join!(store.update_memory(writer(ada), id, &change), store.finish_embedding(id, 1, "model", &vectors));
         changed.expect("a version");
         finished.expect("an answer");
 
@@ -106,9 +106,9 @@ async fn a_deletion_that_races_with_an_embedding_leaves_no_orphan(pool: PgPool) 
         let vectors = [vector(1.0)];
 
         let (deleted, finished) =
-            futures_util::join!(store.delete_memory(ada, id), store.finish_embedding(id, 1, "model", &vectors));
+            futures_util::join!(store.delete_memory(ada, id, None), store.finish_embedding(id, 1, "model", &vectors));
 
-        assert!(deleted.expect("an answer"), "FLT-22 round {round}");
+        deleted.unwrap_or_else(|error| panic!("FLT-22 round {round}: {error}"));
         finished.expect("an answer");
     }
     for statement in ["SELECT count(*) FROM memories", "SELECT count(*) FROM embedding_jobs", ORPHANS] {
@@ -128,8 +128,8 @@ async fn a_text_that_cannot_be_embedded_is_given_up_and_a_new_one_tried(pool: Pg
     assert_eq!(store.embedding_backlog().await.expect("a number"), 0);
     assert!(store.claim_embedding_jobs(10, LEASE).await.expect("jobs").is_empty());
 
-    let change = MemoryChange { text: Some(text("second")), ..MemoryChange::default() };
-    store.update_memory(ada, id, &change, 0.0).await.expect("a version");
+    let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
+    store.update_memory(writer(ada), id, &change).await.expect("a version");
 
     let jobs = store.claim_embedding_jobs(10, LEASE).await.expect("jobs");
     assert_eq!((jobs[0].text.as_str(), jobs[0].attempts), ("second", 1));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use picard_crypto::{FernetKey, KeyRing, hash_token};
-use picard_domain::memory::Tags;
+use picard_domain::memory::{SharedWith, Tags};
 use picard_domain::{
     ClientId, ClientOrigin, Clock, GrantId, MemoryId, MemoryText, Permission, Scope, Timestamp, UserId, Username,
 };
@@ -11,7 +11,7 @@ use picard_storage::Store;
 use picard_storage::accounts::NewAccount;
 use picard_storage::clients::Client;
 use picard_storage::grants::NewGrant;
-use picard_storage::memories::NewMemory;
+use picard_storage::memories::{NewMemory, Writer};
 use sqlx::PgPool;
 
 pub(crate) fn store(pool: &PgPool) -> Store {
@@ -75,18 +75,32 @@ pub(crate) async fn memory(store: &Store, owner: UserId, words: &str) -> MemoryI
 
 /// The same, written at this time.
 pub(crate) async fn memory_at(store: &Store, owner: UserId, words: &str, created_at: Timestamp) -> MemoryId {
-    let new = NewMemory {
+    let new = NewMemory { created_at, updated_at: created_at, ..new_memory(words) };
+    let id = new.id;
+    store.create_memories(writer(owner), &[new], drop).await.expect("a memory");
+    id
+}
+
+/// A private memory without an embedding, not stored yet.
+pub(crate) fn new_memory(words: &str) -> NewMemory {
+    let now = Clock::system().now();
+    NewMemory {
         id: MemoryId::generate(),
-        user_id: owner,
         text: text(words),
         permission: Permission::Private,
+        shared_with: SharedWith::default(),
         tags: Tags::default(),
         category: None,
         expiration_date: None,
-        created_at,
-        updated_at: created_at,
-    };
-    store.create_memory(&new, 0.0).await.expect("a memory").id
+        created_at: now,
+        updated_at: now,
+        windows: Vec::new(),
+    }
+}
+
+/// This person, writing with a model named `model`.
+pub(crate) fn writer(owner: UserId) -> Writer<'static> {
+    Writer { owner, client: None, model: "model", once: None }
 }
 
 pub(crate) async fn number(pool: &PgPool, statement: &'static str) -> i64 {

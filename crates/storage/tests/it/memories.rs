@@ -8,7 +8,7 @@ use picard_storage::Store;
 use picard_storage::memories::{MemoryChange, PageRequest};
 use sqlx::PgPool;
 
-use crate::kit::{account, memory, memory_at, number, store, text};
+use crate::kit::{account, memory, memory_at, number, store, text, writer};
 
 async fn versions(pool: &PgPool, id: MemoryId) -> (i64, i64) {
     sqlx::query_as("SELECT version, text_version FROM memories WHERE id = $1").bind(id.0).fetch_one(pool).await.expect("a row")
@@ -22,10 +22,10 @@ async fn every_change_raises_the_version_and_a_text_its_own(pool: PgPool) {
 
     for (change, expected) in [
         (MemoryChange { permission: Some(Permission::Public), ..MemoryChange::default() }, (2, 1)),
-        (MemoryChange { text: Some(text("second")), ..MemoryChange::default() }, (3, 3)),
+        (MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() }, (3, 3)),
         (MemoryChange { category: Some(None), expected_version: Some(3), ..MemoryChange::default() }, (4, 3)),
     ] {
-        let version = store.update_memory(ada, id, &change, 0.0).await.expect("a version");
+        let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").version;
 
         assert_eq!((version, versions(&pool, id).await), (expected.0, expected));
         let read = store.memory(Reach::Own(ada), id).await.expect("an answer").expect("a memory");
@@ -38,9 +38,9 @@ async fn an_outdated_version_changes_nothing(pool: PgPool) {
     let store = store(&pool);
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
-    let change = MemoryChange { text: Some(text("second")), expected_version: Some(2), ..MemoryChange::default() };
+    let change = MemoryChange { text: Some((text("second"), Vec::new())), expected_version: Some(2), ..MemoryChange::default() };
 
-    let refused = store.update_memory(ada, id, &change, 0.0).await;
+    let refused = store.update_memory(writer(ada), id, &change).await;
 
     assert!(matches!(refused, Err(Error::VersionMismatch { current: 1 })), "{refused:?}");
     assert_eq!(versions(&pool, id).await, (1, 1));
@@ -53,8 +53,8 @@ async fn only_the_owner_changes_and_deletes(pool: PgPool) {
     let id = memory(&store, ada, "first").await;
     let change = MemoryChange { permission: Some(Permission::Public), ..MemoryChange::default() };
 
-    assert!(matches!(store.update_memory(eve, id, &change, 0.0).await, Err(Error::NotFound)), "MEM-02");
-    assert!(!store.delete_memory(eve, id).await.expect("an answer"), "MEM-02");
+    assert!(matches!(store.update_memory(writer(eve), id, &change).await, Err(Error::NotFound)), "MEM-02");
+    assert!(matches!(store.delete_memory(eve, id, None).await, Err(Error::NotFound)), "MEM-02");
     assert_eq!(versions(&pool, id).await, (1, 1));
 }
 
@@ -63,12 +63,12 @@ async fn parallel_changes_all_count(pool: PgPool) {
     let store = store(&pool);
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
-    let change = MemoryChange { text: Some(text("again")), ..MemoryChange::default() };
+    let change = MemoryChange { text: Some((text("again"), Vec::new())), ..MemoryChange::default() };
 
-    let mut versions: Vec<i64> = join_all((0..20).map(|_| store.update_memory(ada, id, &change, 0.0)))
+    let mut versions: Vec<i64> = join_all((0..20).map(|_| store.update_memory(writer(ada), id, &change)))
         .await
         .into_iter()
-        .map(|version| version.expect("a version"))
+        .map(|memory| memory.expect("a memory").version)
         .collect();
 
     versions.sort_unstable();

@@ -130,6 +130,11 @@ impl TestServer {
         picard_server::rotate_signing_key(&config).await.expect("a new key")
     }
 
+    /// The web application that most people are signed in through.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.running.as_ref().expect("it runs").address()
     }

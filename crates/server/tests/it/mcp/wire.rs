@@ -62,7 +62,7 @@ async fn a_missing_scope_is_a_challenge(pool: PgPool) {
     for person in [&reader, &writer] {
         let (status, answer) = send(modern(&server, person, "tools/list", json!({}))).await;
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(8), "SCO-05: the list is the same for all");
+        assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(12), "SCO-05: the list is the same for all");
     }
 }
 

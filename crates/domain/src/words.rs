@@ -1,0 +1,219 @@
+//! What keyword search compares: the words of a text, brought to one form.
+//!
+//! Text and query go through the same steps: Unicode compatibility form and case folding, runs of letters and digits,
+//! English endings cut off (Snowball). Scripts that put no space between words are taken in pairs of characters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caseless::Caseless;
+use rust_stemmers::{Algorithm, Stemmer};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Longer runs are no words; their beginning stands for them.
+const MOST_WORD_CHARACTERS: usize = 64;
+
+/// Words so common in English that they say nothing. They are kept with a text, because they may mean something in
+/// another language, but neither counted in its length nor looked for beside other words.
+const STOP_WORDS: &str = "a about above after again against all also am an and any are as at be because been before being below \
+    between both but by can could did do does doing down during each either few for from further had has have having he her \
+    here hers herself him himself his how i if in into is it its itself just me more most my myself neither no nor not now of \
+    off on once only or other our ours ourselves out over own same shall she should so some such than that the their theirs \
+    them themselves then there these they this those through to too under until up us very was we were what when where which \
+    while who whom whose why will with would you your yours yourself yourselves cannot im ive id youre youve hes shes theyre \
+    dont didnt doesnt isnt arent wasnt werent hasnt havent hadnt wont wouldnt cant couldnt shouldnt thats whats lets";
+
+/// The words of one text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextWords {
+    /// How often each word stands in the text.
+    pub counts: BTreeMap<String, u16>,
+    /// How many words the text has, stop words aside.
+    pub length: u32,
+}
+
+/// Takes a text apart.
+#[must_use]
+pub fn words_of_text(text: &str) -> TextWords {
+    let mut words = TextWords::default();
+    each_word(text, |word, is_alone| {
+        // A character of a run is kept besides its pairs, so that it is found alone; the pairs make up the length.
+        if !is_alone && !is_stop_word(&word) {
+            words.length += 1;
+        }
+        let count = words.counts.entry(word).or_default();
+        *count = count.saturating_add(1);
+    });
+    words
+}
+
+/// The different words to look for; stop words only where there is nothing else.
+#[must_use]
+pub fn words_of_query(query: &str) -> Vec<String> {
+    let mut words = BTreeSet::new();
+    let mut alone = BTreeSet::new();
+    each_word(query, |word, is_alone| {
+        if is_alone {
+            alone.insert(word)
+        } else {
+            words.insert(word)
+        };
+    });
+    let telling: Vec<String> = words.iter().filter(|word| !is_stop_word(word)).cloned().collect();
+    if !telling.is_empty() {
+        return telling;
+    }
+    if words.is_empty() { alone.into_iter().collect() } else { words.into_iter().collect() }
+}
+
+fn is_stop_word(word: &str) -> bool {
+    static SET: std::sync::LazyLock<std::collections::HashSet<&str>> =
+        std::sync::LazyLock::new(|| STOP_WORDS.split_whitespace().collect());
+    SET.contains(word)
+}
+
+/// Calls back for each word in order; `true` marks a single character that also stands in pairs.
+fn each_word(text: &str, mut found: impl FnMut(String, bool)) {
+    let stemmer = Stemmer::create(Algorithm::English);
+    // Folding may undo the compatibility form; once more settles it.
+    let folded: String = text.nfkc().default_case_fold().collect();
+    let mut run = String::new();
+    let mut kind = Kind::Other;
+    for character in folded.nfkc().chain(std::iter::once(' ')) {
+        let next = kind_of(character, kind, &run);
+        if next != kind || next == Kind::Sign {
+            end_run(&stemmer, kind, &run, &mut found);
+            run.clear();
+        }
+        kind = next;
+        if kind != Kind::Other {
+            run.push(character);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A letter or digit of a script that puts spaces between words.
+    Letter,
+    /// A character of a script that does not.
+    Unspaced,
+    /// A picture, which is a word of its own.
+    Sign,
+    Other,
+}
+
+fn kind_of(character: char, before: Kind, run: &str) -> Kind {
+    match character {
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' // Thai, Lao, Myanmar, Khmer
+        | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{312f}' | '\u{31f0}'..='\u{31ff}' // Kana, Bopomofo
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Han
+        | '\u{1100}'..='\u{11ff}' | '\u{ac00}'..='\u{d7af}' // Hangul
+            if character.is_alphanumeric() || is_combining_mark(character) => Kind::Unspaced,
+        '\u{2600}'..='\u{27bf}' | '\u{1f300}'..='\u{1faff}' => Kind::Sign,
+        _ if character.is_alphanumeric() => Kind::Letter,
+        // Marks belong to the letter before them, and so does an apostrophe.
+        _ if is_combining_mark(character) && matches!(before, Kind::Letter | Kind::Unspaced) => before,
+        '\'' | '\u{2019}' if before == Kind::Letter && !run.is_empty() => Kind::Letter,
+        _ => Kind::Other,
+    }
+}
+
+fn end_run(stemmer: &Stemmer, kind: Kind, run: &str, found: &mut impl FnMut(String, bool)) {
+    match kind {
+        Kind::Other => {}
+        Kind::Sign => found(run.to_owned(), false),
+        Kind::Letter => {
+            let word = run.replace('\u{2019}', "'");
+            let word: String = word.trim_matches('\'').chars().take(MOST_WORD_CHARACTERS).collect();
+            let plain = word.strip_suffix("'s").unwrap_or(&word).replace('\'', "");
+            if plain.is_empty() {
+            } else if is_stop_word(&plain) || !plain.is_ascii() {
+                found(plain, false);
+            } else {
+                found(stemmer.stem(&plain).into_owned(), false);
+            }
+        }
+        Kind::Unspaced => {
+            let characters: Vec<char> = run.chars().collect();
+            let is_single = characters.len() == 1;
+            characters.iter().for_each(|character| found(character.to_string(), !is_single));
+            characters.windows(2).for_each(|pair| found(pair.iter().collect(), false));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<(String, u16)> {
+        words_of_text(text).counts.into_iter().collect()
+    }
+
+    fn is_found(query: &str, text: &str) -> bool {
+        let text = words_of_text(text);
+        let query = words_of_query(query);
+        !query.is_empty() && query.iter().all(|word| text.counts.contains_key(word))
+    }
+
+    #[test]
+    fn english_words_are_stemmed_and_counted_without_stop_words() {
+        let text = words_of_text("Caroline's running — and she RUNS the café's marathons, doesn’t she?");
+        assert_eq!(text.length, 5);
+        let counted = |word: &str| text.counts.get(word).copied();
+        assert_eq!(
+            (counted("run"), counted("carolin"), counted("café"), counted("marathon")),
+            (Some(2), Some(1), Some(1), Some(1))
+        );
+        assert_eq!(words_of_query("When did she run?"), ["run"]);
+        assert_eq!(words_of_query("to be or not to be"), ["be", "not", "or", "to"]);
+        assert!(words_of_query(" -!? ").is_empty());
+    }
+
+    #[test]
+    fn any_language_is_found_by_exact_word() {
+        for (query, text) in [
+            ("Straße", "In der STRASSE steht ein Haus"),
+            ("wAS", "Ich weiß, was du meinst"),
+            ("łódź", "Byłem w mieście ŁÓDŹ wczoraj"),
+            ("привет", "Скажи ПРИВЕТ миру"),
+            ("नमस्ते", "उसने नमस्ते कहा"),
+            ("שלום", "אמרתי שלום"),
+            ("مرحبا", "قال مرحبا"),
+            ("e\u{301}te\u{301}", "un \u{e9}t\u{e9} chaud"),
+            ("ﬁne", "a fine day"),
+            ("東京", "私は東京に住んでいます"),
+            ("猫", "黒猫がいる"),
+            ("ラーメン", "美味しいラーメンを食べた"),
+            ("서울", "나는 서울에 산다"),
+            ("ไทย", "ฉันพูดภาษาไทย"),
+            ("🎻", "She plays the 🎻 well"),
+            ("2026", "on 23.11.2026"),
+        ] {
+            assert!(is_found(query, text), "{query} in {text}");
+        }
+        assert!(!is_found("京都", "東京に都がある"), "pairs keep their order");
+    }
+
+    #[test]
+    fn pairs_make_up_the_length_and_single_characters_are_kept() {
+        assert_eq!(words_of_text("東京都").length, 2);
+        assert_eq!(words("猫"), [("猫".to_owned(), 1)]);
+        assert_eq!(words_of_text("猫").length, 1);
+        assert_eq!(
+            words_of_query("東京都"),
+            ["東京", "京都"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_in_a_text_is_found_in_it(text: String) {
+            let counts = words_of_text(&text).counts;
+            for word in words_of_query(&text) {
+                proptest::prop_assert!(counts.contains_key(&word));
+            }
+        }
+    }
+}

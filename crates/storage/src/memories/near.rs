@@ -1,0 +1,215 @@
+//! Search by meaning: cosine similarity of embeddings, exact wherever a person's own or shared memories are searched.
+
+use pgvector::HalfVector;
+use picard_domain::commands::MemoryFilter;
+use picard_domain::{Error, Memory, Reach, Vector};
+use sqlx::{Executor, FromRow};
+use uuid::Uuid;
+
+use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
+use crate::Store;
+use crate::error::storage_error;
+use crate::public_index::PublicIndex;
+
+/// Vectors that are longer than this have their signs beside them, which are compared first.
+const LONG_VECTOR: usize = 512;
+/// So many more candidates by sign than are wanted are compared exactly.
+const CANDIDATES_PER_HIT: u32 = 20;
+/// Whoever wants more gets everything compared.
+const MOST_BY_SIGNS: u32 = 1_000;
+/// With fewer public memories than this, comparing all of them is quick.
+const FEW: i64 = 2_000;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct VectorQuery<'a> {
+    /// The model that made the vector; only its vectors are compared.
+    pub model: &'a str,
+    /// The direction to look in.
+    pub vector: &'a Vector,
+    /// Leave out what is less similar (cosine).
+    pub min_similarity: Option<f64>,
+    /// How many rows at most.
+    pub limit: u32,
+}
+
+/// A memory and how similar it is.
+#[derive(Debug, Clone, Copy, PartialEq, FromRow)]
+pub struct NearRow {
+    /// The memory.
+    pub memory_id: Uuid,
+    /// Cosine similarity of its nearest window.
+    pub similarity: f64,
+}
+
+/// What is near.
+#[derive(Debug, Clone, Default)]
+pub struct Near {
+    /// The nearest first.
+    pub rows: Vec<NearRow>,
+    /// How many there are without the limit.
+    pub total: i64,
+}
+
+#[derive(FromRow)]
+struct FoundRow {
+    #[sqlx(flatten)]
+    near: NearRow,
+    total: i64,
+}
+
+impl Store {
+    /// Finds the memories whose nearest window is nearest.
+    ///
+    /// One person's rows are read by the index on the owner and compared one by one, long vectors first by their signs:
+    /// at this size that is faster than a graph index, and never misses one. Public memories, when there are many, are
+    /// found by a graph index that holds nothing but them.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn near(&self, reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Result<Near, Error> {
+        if matches!(reach, Reach::Public { .. } | Reach::PublicOfOthers { .. })
+            && wanted.min_similarity.is_none()
+            && let Some(index) = PublicIndex::new(wanted.model, wanted.vector.as_slice().len())
+            && self.has_many(reach, filter).await?
+        {
+            let rows = self.near_by_index(reach, filter, wanted, &index).await?;
+            // A filter that leaves very little makes the walk through the graph give up; then all are compared.
+            if rows.len() == wanted.limit as usize {
+                return Ok(Near { rows, total: self.count_memories(reach, filter).await? });
+            }
+        }
+        let is_long = wanted.vector.as_slice().len() > LONG_VECTOR;
+        let mut query = if is_long && wanted.min_similarity.is_none() && wanted.limit <= MOST_BY_SIGNS {
+            by_signs(reach, filter, wanted)
+        } else {
+            one_by_one(reach, filter, wanted)
+        };
+        let rows: Vec<FoundRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let total = rows.first().map_or(0, |row| row.total);
+        Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total })
+    }
+
+    async fn has_many(&self, reach: Reach, filter: &MemoryFilter) -> Result<bool, Error> {
+        let mut query = Query::new("SELECT count(*) FROM (SELECT FROM memories m WHERE ");
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.push(format_args!(" LIMIT {FEW}) AS counted"));
+        let count: i64 = query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)?;
+        Ok(count == FEW)
+    }
+
+    async fn near_by_index(
+        &self,
+        reach: Reach,
+        filter: &MemoryFilter,
+        wanted: &VectorQuery<'_>,
+        index: &PublicIndex,
+    ) -> Result<Vec<NearRow>, Error> {
+        let mut query = Query::new(format!(
+            "SELECT memory_id, 1 - min(distance) AS similarity FROM (
+                 SELECT e.memory_id, {column} <=> ",
+            column = index.column("e")
+        ));
+        query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+        query.push(format_args!(
+            " AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE {condition} AND ",
+            condition = index.condition("e")
+        ));
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.push(" ORDER BY distance LIMIT ");
+        // A long text has several windows, of which one counts.
+        query.push_bind(i64::from(wanted.limit) * 2).push(") AS near GROUP BY memory_id ORDER BY 2 DESC, 1 LIMIT ");
+        query.push_bind(i64::from(wanted.limit));
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
+        // Go on until enough rows have passed the filter; sort what comes in nearly the right order.
+        let settings = "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '200', true), \
+                        set_config('hnsw.max_scan_tuples', '100000', true), set_config('enable_sort', 'off', true), \
+                        set_config('enable_seqscan', 'off', true)";
+        transaction.execute(settings).await.map_err(storage_error)?;
+        let rows = query.build_query_as().fetch_all(&mut *transaction).await.map_err(storage_error)?;
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(rows)
+    }
+
+    /// How similar these memories are, as far as they have embeddings. Whoever asks has found them within reach.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn similarities(&self, ids: &[Uuid], wanted: &VectorQuery<'_>) -> Result<Vec<NearRow>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut query = Query::new("SELECT memory_id, 1 - min(embedding <=> ");
+        query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+        query.push(") AS similarity FROM memory_embeddings WHERE memory_id = ANY (").push_bind(ids.to_vec());
+        query.push(") AND model = ").push_bind(wanted.model.to_owned()).push(" GROUP BY memory_id");
+        query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)
+    }
+
+    /// Reads these memories, as far as they are within reach and can be decrypted, in any order.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn memories_by_id(&self, reach: Reach, ids: &[Uuid]) -> Result<Vec<Memory>, Error> {
+        let mut query =
+            Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY ("));
+        query.push_bind(ids.to_vec()).push(") AND ");
+        push_reach(&mut query, reach);
+        let rows: Vec<MemoryRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let mut decryptor = Decryptor::new(self);
+        let mut memories: Vec<Memory> = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
+        self.add_shares(reach.reader(), &mut memories).await?;
+        Ok(memories)
+    }
+}
+
+fn push_owner(query: &mut Query, reach: Reach) {
+    if let Reach::Own(owner) | Reach::VisibleOf { owner, .. } = reach {
+        query.push(" AND e.user_id = ").push_bind(owner.0);
+    }
+}
+
+/// Compares every row. `min` over the windows keeps any index on the vectors from being chosen.
+fn one_by_one(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Query {
+    let mut query = Query::new(
+        "SELECT memory_id, 1 - distance AS similarity, count(*) OVER () AS total FROM (SELECT e.memory_id, min(e.embedding <=> ",
+    );
+    query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+    query.push(") AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ");
+    query.push_bind(wanted.model.to_owned());
+    push_owner(&mut query, reach);
+    query.push(" AND ");
+    push_reach(&mut query, reach);
+    push_filter(&mut query, filter);
+    query.push(" GROUP BY e.memory_id) AS near");
+    if let Some(similarity) = wanted.min_similarity {
+        query.push(" WHERE distance <= ").push_bind(1.0 - similarity);
+    }
+    query.push(" ORDER BY distance, memory_id LIMIT ").push_bind(i64::from(wanted.limit));
+    query
+}
+
+/// Compares the signs of every row, and exactly those whose signs agree best.
+fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Query {
+    let vector = HalfVector::from_f32_slice(wanted.vector.as_slice());
+    let mut query = Query::new("SELECT c.memory_id, 1 - min(f.embedding <=> ");
+    query.push_bind(vector.clone());
+    query.push(
+        ") AS similarity, min(c.total) AS total FROM (
+             SELECT e.memory_id, e.position, count(*) FILTER (WHERE e.position = 0) OVER () AS total
+             FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ",
+    );
+    query.push_bind(wanted.model.to_owned());
+    push_owner(&mut query, reach);
+    query.push(" AND ");
+    push_reach(&mut query, reach);
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push(") LIMIT ");
+    query.push_bind(i64::from(wanted.limit.max(10) * CANDIDATES_PER_HIT));
+    query.push(") AS c JOIN memory_embeddings f ON f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
+    query.push_bind(wanted.model.to_owned());
+    query.push(" GROUP BY c.memory_id ORDER BY 2 DESC, 1 LIMIT ").push_bind(i64::from(wanted.limit));
+    query
+}
