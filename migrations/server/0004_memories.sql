@@ -61,6 +61,10 @@ CREATE INDEX memory_words_user ON memory_words (user_id) INCLUDE (length);
 CREATE INDEX memory_words_words ON memory_words USING gin (words);
 CREATE INDEX memory_words_open_words ON memory_words USING gin (open_words) WHERE open_words IS NOT NULL;
 
+-- The public name of the key that wraps a person's data key; NULL: wrapped before this was kept.
+ALTER TABLE users ADD COLUMN key_fingerprint text;
+CREATE INDEX users_key_fingerprint ON users (key_fingerprint);
+
 -- Keys of the deployment, encrypted with its key ring.
 CREATE TABLE deployment_keys (
     name        text PRIMARY KEY,
@@ -76,6 +80,13 @@ ALTER TABLE memory_embeddings
     ADD COLUMN is_public boolean NOT NULL DEFAULT false;
 UPDATE memory_embeddings SET bits = binary_quantize(embedding) WHERE vector_dims(embedding) > 512;
 UPDATE memory_embeddings e SET is_public = true FROM memories m WHERE m.id = e.memory_id AND m.permission = 'public';
+
+-- A job is for the model of whoever takes it, or ('' is none) for the one that is named: a new model is made ready while
+-- servers run with the old one.
+ALTER TABLE embedding_jobs
+    ADD COLUMN model text NOT NULL DEFAULT '',
+    DROP CONSTRAINT embedding_jobs_pkey,
+    ADD PRIMARY KEY (memory_id, model);
 
 -- Calls that count once. The answer is sealed with the person's key, and so is the hash of what was asked.
 CREATE TABLE idempotency_keys (

@@ -56,7 +56,7 @@ impl App {
     }
 
     async fn store_embedding(&self, id: MemoryId, text_version: i64, vectors: &[Vector]) -> Result<bool, Error> {
-        self.0.store.finish_embedding(id, text_version, self.0.embedder.model(), vectors).await
+        self.0.store.finish_embedding(id, text_version, self.0.embedder.model(), vectors, true).await
     }
 
     /// Wakes the worker: there is something to do.
@@ -88,24 +88,45 @@ impl EmbeddingWorker {
     /// Works until the token is cancelled; a batch that has begun is finished.
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.prepare(&stop).await;
-            while !stop.is_cancelled() {
-                let is_idle = match self.work_once().await {
-                    Ok(count) => count == 0,
-                    Err(error) => {
-                        tracing::warn!(cause = %error, "The embedding worker waits for the database.");
-                        true
-                    }
-                };
-                if is_idle {
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = self.app.0.embedding.wake.notified() => {}
-                        () = tokio::time::sleep(POLL) => {}
-                    }
+            tokio::join!(self.prepare(&stop), self.index_words(&stop), self.embed_all(&stop));
+        })
+    }
+
+    async fn embed_all(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let is_idle = match self.work_once().await {
+                Ok(count) => count == 0,
+                Err(error) => {
+                    tracing::warn!(cause = %error, "The embedding worker waits for the database.");
+                    true
+                }
+            };
+            if is_idle {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.app.0.embedding.wake.notified() => {}
+                    () = tokio::time::sleep(POLL) => {}
                 }
             }
-        })
+        }
+    }
+
+    /// Memories from before keyword search get their words.
+    async fn index_words(&self, stop: &CancellationToken) {
+        let mut total = 0;
+        while !stop.is_cancelled() {
+            match self.app.0.store.index_missing_words().await {
+                Ok(0) => break,
+                Ok(count) => total += count,
+                Err(error) => {
+                    tracing::warn!(cause = %error, "Words of memories could not be stored; the next start goes on.");
+                    break;
+                }
+            }
+        }
+        if total > 0 {
+            tracing::info!(count = total, "Memories can be found by their words now.");
+        }
     }
 
     /// What has to be done once for a model: its index of public memories, and jobs for what another model embedded.
@@ -132,7 +153,7 @@ impl EmbeddingWorker {
     /// As every statement.
     pub fn work_once<'a>(&'a self) -> BoxFuture<'a, Result<usize, Error>> {
         Box::pin(async move {
-            let pending = self.app.0.store.claim_embedding_jobs(BATCH, LEASE).await?;
+            let pending = self.app.0.store.claim_embedding_jobs(self.app.0.embedder.model(), BATCH, LEASE).await?;
             match self.embed(&pending).await {
                 Ok(()) => {}
                 // One bad text must not hold up the others: each is tried alone.
@@ -176,19 +197,20 @@ impl EmbeddingWorker {
     /// Puts texts back after a failure, or gives up on the one that cannot be embedded.
     async fn give_back(&self, pending: &[PendingText], error: &EmbedError) -> Result<(), Error> {
         let store = &self.app.0.store;
+        let model = self.app.0.embedder.model();
         let reason = error.to_string();
         if let ([text], EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_)) = (pending, error)
             && (matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS)
         {
             tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
-            return store.fail_embedding(text.memory_id, text.text_version, &reason).await;
+            return store.fail_embedding(model, text.memory_id, text.text_version, &reason).await;
         }
         if !self.app.0.embedding.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Embeddings cannot be made at the moment; memories are stored and wait.");
         }
         let attempts = pending.iter().map(|text| text.attempts).max().unwrap_or(1);
         let ids: Vec<MemoryId> = pending.iter().map(|text| text.memory_id).collect();
-        store.postpone_embeddings(&ids, pause(attempts, error), &reason).await
+        store.postpone_embeddings(model, &ids, pause(attempts, error), &reason).await
     }
 }
 

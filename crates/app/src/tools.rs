@@ -54,8 +54,8 @@ impl App {
             "submit_memories" => answer(self.submit_memories(caller, arguments::parse(data)?, once).await),
             "update_memory" => answer(self.update_memory(caller, arguments::parse(data)?, once).await),
             "modify_permissions" => answer(self.modify_permissions(caller, arguments::parse(data)?, once).await),
-            "restore_memory" => answer(self.restore_memory(caller, arguments::parse(data)?, once).await),
-            "delete_memory" => answer(self.delete_memory(caller, arguments::parse(data)?, once).await),
+            "restore_memory" => answer(self.restore_memory(caller, &arguments::parse(data)?, once).await),
+            "delete_memory" => answer(self.delete_memory(caller, &arguments::parse(data)?, once).await),
             _ => Err(Error::UnknownTool),
         }
     }

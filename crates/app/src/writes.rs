@@ -152,12 +152,12 @@ impl App {
     pub fn restore_memory<'a>(
         &'a self,
         caller: &'a Caller,
-        command: RestoreMemory,
+        command: &'a RestoreMemory,
         once: Option<&'a Once>,
     ) -> BoxFuture<'a, Result<Memory, Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
-            let RestoreMemory { memory_id: id, version, .. } = command;
+            let (id, version) = (command.memory_id, command.version);
             if let Some(before) = self.remembered(caller, once).await? {
                 return Ok(before);
             }
@@ -188,12 +188,12 @@ impl App {
     pub fn delete_memory<'a>(
         &'a self,
         caller: &'a Caller,
-        command: DeleteMemory,
+        command: &'a DeleteMemory,
         once: Option<&'a Once>,
     ) -> BoxFuture<'a, Result<Deleted, Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
-            let DeleteMemory { memory_id: id, .. } = command;
+            let id = command.memory_id;
             let work = async {
                 self.check_owner(caller.user_id, id).await?;
                 self.0.store.delete_memory(caller.user_id, id, once).await

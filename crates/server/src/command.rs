@@ -11,6 +11,7 @@ use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
 use crate::import::{ImportOptions, import};
+use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
 use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
 
 /// Picard's server: memories behind REST and MCP, with an OAuth authorization server.
@@ -38,6 +39,10 @@ enum Command {
     CreateAdmin(AdminOptions),
     /// Makes a new key for access tokens; the old one verifies until its last token has expired. Servers need no restart.
     RotateSigningKey,
+    /// Wraps every person's key with the newest of ENCRYPTION_KEYS, while servers run; can be stopped and started again.
+    RotateKeys,
+    /// Makes the embeddings of the configured model for all memories, while servers run with another.
+    Reembed(ReembedOptions),
     /// Stores memories from a file of newline-delimited JSON for one person.
     Import(ImportOptions),
 }
@@ -72,6 +77,8 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
             Command::CreateAdmin(options) => create(&line.config, options).await,
             Command::RotateSigningKey => rotate(&line.config).await,
+            Command::RotateKeys => rotate_keys(&line.config).await,
+            Command::Reembed(options) => reembed(&line.config, &options).await,
             Command::Import(options) => import(&line.config, &options).await,
         };
         match outcome {

@@ -15,6 +15,7 @@ mod drain;
 mod error;
 mod import;
 pub mod logging;
+mod maintenance;
 mod oauth_error;
 mod openapi;
 mod pages;

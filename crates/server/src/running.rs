@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_app::{
-    AdministratorOutcome, App, EmbeddingWorker, Limits, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings, keep_reads,
+    AdministratorOutcome, App, EmbeddingWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings,
+    keep_reads,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
@@ -205,7 +206,18 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
         document_hosts: config.document_hosts(),
     };
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
-    App::start(store(config)?, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
+    let store = store(config)?;
+    let missing = store.missing_keys().await.map_err(|error| database_error(&error))?;
+    if !missing.is_empty() {
+        let problem = |key: &MissingKey| {
+            format!(
+                "ENCRYPTION_KEYS: {} people's texts need the key with the fingerprint {}, which is missing",
+                key.people, key.fingerprint
+            )
+        };
+        return Err(StartError::Config(missing.iter().map(problem).collect()));
+    }
+    App::start(store, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
 }
 
 /// Makes an administrator unless there is one of this name.

@@ -74,8 +74,8 @@ impl Store {
     pub async fn create_account(&self, account: &NewAccount) -> Result<bool, Error> {
         let data_key = DataKey::generate().wrap(&self.keys, *account.id.0.as_bytes(), self.now());
         let outcome = sqlx::query!(
-            "INSERT INTO users (id, username, username_key, email, email_key, password_hash, is_superuser, client_id, data_key)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+            "INSERT INTO users (id, username, username_key, email, email_key, password_hash, is_superuser, client_id, data_key, key_fingerprint)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
              WHERE NOT EXISTS (SELECT 1 FROM users WHERE email_key = $3 OR username_key = $5)",
             account.id.0,
             account.username.as_str(),
@@ -86,6 +86,7 @@ impl Store {
             account.is_superuser,
             account.client_id.map(|id| id.0),
             data_key,
+            self.keys.newest().fingerprint(),
         )
         .execute(&self.pool)
         .await;

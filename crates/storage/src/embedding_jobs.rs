@@ -32,17 +32,17 @@ struct PendingRow {
 }
 
 impl Store {
-    /// Takes up to `limit` jobs that nobody else works on and holds them for `lease`.
+    /// Takes up to `limit` jobs that this model can do and nobody else works on, and holds them for `lease`.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn claim_embedding_jobs(&self, limit: i64, lease: Duration) -> Result<Vec<PendingText>, Error> {
+    pub async fn claim_embedding_jobs(&self, model: &str, limit: i64, lease: Duration) -> Result<Vec<PendingText>, Error> {
         let rows = sqlx::query_as!(
             PendingRow,
             "WITH claimed AS (
                  UPDATE embedding_jobs SET run_after = now() + make_interval(secs => $2), attempts = attempts + 1
-                 WHERE memory_id IN (
-                     SELECT memory_id FROM embedding_jobs WHERE failed_at IS NULL AND run_after <= now()
+                 WHERE (memory_id, model) IN (
+                     SELECT memory_id, model FROM embedding_jobs WHERE failed_at IS NULL AND run_after <= now() AND model IN ('', $3)
                      ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING memory_id, attempts
              )
@@ -50,6 +50,7 @@ impl Store {
              FROM claimed c JOIN memories m ON m.id = c.memory_id JOIN users u ON u.id = m.user_id",
             limit,
             lease.as_secs_f64(),
+            model,
         )
         .fetch_all(&self.pool)
         .await
@@ -60,7 +61,7 @@ impl Store {
                 Ok(text) => texts.push(text),
                 Err(error) => {
                     tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding.");
-                    self.fail_embedding(MemoryId(row.id), row.text_version, &error.to_string()).await?;
+                    self.fail_embedding(model, MemoryId(row.id), row.text_version, &error.to_string()).await?;
                 }
             }
         }
@@ -74,7 +75,7 @@ impl Store {
         Ok(PendingText { memory_id: MemoryId(row.id), text_version: row.text_version, text, attempts: row.attempts })
     }
 
-    /// Stores a text's embedding, one vector a window, and ends its job; `false` when the text has been replaced
+    /// Stores a text's embedding, one vector a window, and ends its job if it was made for that; `false` when the text has been replaced
     /// or deleted meanwhile. Storing it twice does no harm.
     ///
     /// # Errors
@@ -85,13 +86,14 @@ impl Store {
         text_version: i64,
         model: &str,
         windows: &[Vector],
+        ends_job: bool,
     ) -> Result<bool, Error> {
         let vectors: Vec<HalfVector> = windows.iter().map(|vector| HalfVector::from_f32_slice(vector.as_slice())).collect();
         let count = sqlx::query_scalar!(
             r#"WITH m AS MATERIALIZED (
                  SELECT id, user_id, permission FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE
              ), done AS (
-                 DELETE FROM embedding_jobs WHERE memory_id IN (SELECT id FROM m)
+                 DELETE FROM embedding_jobs WHERE $5 AND memory_id IN (SELECT id FROM m) AND model IN ('', $3)
              ), new AS (
                  INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding, bits, is_public)
                  SELECT m.id, m.user_id, $3, w.position - 1, w.embedding,
@@ -105,6 +107,7 @@ impl Store {
             text_version,
             model,
             &vectors as _,
+            ends_job,
         )
         .fetch_one(&self.pool)
         .await
@@ -116,13 +119,15 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn postpone_embeddings(&self, ids: &[MemoryId], pause: Duration, reason: &str) -> Result<(), Error> {
+    pub async fn postpone_embeddings(&self, model: &str, ids: &[MemoryId], pause: Duration, reason: &str) -> Result<(), Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
-            "UPDATE embedding_jobs SET run_after = now() + make_interval(secs => $2), last_error = $3 WHERE memory_id = ANY ($1)",
+            "UPDATE embedding_jobs SET run_after = now() + make_interval(secs => $2), last_error = $3
+             WHERE memory_id = ANY ($1) AND model IN ('', $4)",
             &ids,
             pause.as_secs_f64(),
             reason,
+            model,
         )
         .execute(&self.pool)
         .await
@@ -134,18 +139,90 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn fail_embedding(&self, id: MemoryId, text_version: i64, reason: &str) -> Result<(), Error> {
+    pub async fn fail_embedding(&self, model: &str, id: MemoryId, text_version: i64, reason: &str) -> Result<(), Error> {
         sqlx::query!(
             "UPDATE embedding_jobs SET failed_at = now(), last_error = $3
-             WHERE memory_id = (SELECT id FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE)",
+             WHERE memory_id = (SELECT id FROM memories WHERE id = $1 AND text_version = $2 FOR NO KEY UPDATE) AND model IN ('', $4)",
             id.0,
             text_version,
             reason,
+            model,
         )
         .execute(&self.pool)
         .await
         .map(|_| ())
         .map_err(storage_error)
+    }
+
+    /// Reads memories that have no embedding of this model, beginning after an id, in the order of their ids, and the
+    /// last id that was looked at; one that cannot be decrypted is left out.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn texts_without_model(
+        &self,
+        model: &str,
+        after: MemoryId,
+        limit: i64,
+    ) -> Result<(Vec<PendingText>, Option<MemoryId>), Error> {
+        let rows = sqlx::query_as!(
+            PendingRow,
+            r#"SELECT m.id, m.user_id, m.text_version, m.ciphertext, u.data_key, 1 AS "attempts!"
+               FROM memories m JOIN users u ON u.id = m.user_id
+               WHERE m.id > $2 AND NOT EXISTS (SELECT 1 FROM memory_embeddings e WHERE e.memory_id = m.id AND e.model = $1)
+               ORDER BY m.id LIMIT $3"#,
+            model,
+            after.0,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let open = |row: &PendingRow| {
+            self.open_pending(row)
+                .inspect_err(|_| tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding."))
+                .ok()
+        };
+        let last = rows.last().map(|row| MemoryId(row.id));
+        Ok((rows.iter().filter_map(open).collect(), last))
+    }
+
+    /// How many memories have no embedding of this model.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn count_without_model(&self, model: &str) -> Result<i64, Error> {
+        sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM memories m
+               WHERE NOT EXISTS (SELECT 1 FROM memory_embeddings e WHERE e.memory_id = m.id AND e.model = $1)"#,
+            model,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)
+    }
+
+    /// Deletes the embeddings of all other models; answers how many.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn drop_other_embeddings(&self, model: &str) -> Result<u64, Error> {
+        let mut all = 0;
+        loop {
+            // In pieces, so that no statement takes long.
+            let gone = sqlx::query!(
+                "DELETE FROM memory_embeddings WHERE ctid = ANY (ARRAY(SELECT ctid FROM memory_embeddings WHERE model <> $1 LIMIT 5000))",
+                model,
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(storage_error)?
+            .rows_affected();
+            all += gone;
+            if gone == 0 {
+                return Ok(all);
+            }
+        }
     }
 
     /// Asks for the embeddings of all memories that have none of this model and no job; answers how many.
@@ -154,9 +231,10 @@ impl Store {
     /// As every statement.
     pub async fn ask_for_missing_embeddings(&self, model: &str) -> Result<u64, Error> {
         sqlx::query!(
-            "INSERT INTO embedding_jobs (memory_id, user_id)
-             SELECT m.id, m.user_id FROM memories m
+            "INSERT INTO embedding_jobs (memory_id, user_id, model)
+             SELECT m.id, m.user_id, $1 FROM memories m
              WHERE NOT EXISTS (SELECT 1 FROM memory_embeddings e WHERE e.memory_id = m.id AND e.model = $1)
+               AND NOT EXISTS (SELECT 1 FROM embedding_jobs j WHERE j.memory_id = m.id AND j.model = '' AND j.failed_at IS NOT NULL)
              ON CONFLICT DO NOTHING",
             model,
         )

@@ -19,7 +19,7 @@ const LIMIT: i64 = 10;
 
 /// What the server is asked. Without a least score every search finds as many memories as it may, which is the most work.
 pub(super) fn question(query: &str) -> Value {
-    json!({ "query": query, "limit": LIMIT, "min_score": 0 })
+    json!({ "query": query, "limit": LIMIT, "min_score": 0, "mode": "semantic" })
 }
 
 /// A plain connection, and the very statement that the server runs.
@@ -44,7 +44,7 @@ impl BareSearch {
         let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();
         let parameters = types.iter().map(|kind| kind.name().to_lowercase()).collect();
         // A look at the columns makes sure that it is the search and no other statement.
-        if !prepared.columns().iter().any(|column| column.name() == "ciphertext") {
+        if !prepared.columns().iter().any(|column| column.name() == "similarity") {
             return Err(Problem::new("the server's search statement was not found in PostgreSQL"));
         }
         let owner =

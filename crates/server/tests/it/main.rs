@@ -23,6 +23,8 @@ mod key_rotation;
 mod kit;
 mod limits;
 mod lists;
+mod maintenance;
+mod matrix;
 mod mcp;
 mod memories;
 mod once;

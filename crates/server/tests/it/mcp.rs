@@ -1,7 +1,7 @@
 //! The MCP door through rmcp's own client, in every revision that is spoken.
 
 mod sessions;
-mod wire;
+pub(crate) mod wire;
 
 use picard_app::catalogue::CATALOGUE;
 use rmcp::model::{

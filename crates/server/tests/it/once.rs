@@ -82,7 +82,7 @@ async fn of_many_equal_calls_at_two_servers_one_happens(pool: PgPool) {
 
     for round in 0..10 {
         let send = |number: usize| {
-            let url = if number % 2 == 0 { &server.url } else { &replica.url };
+            let url = if number.is_multiple_of(2) { &server.url } else { &replica.url };
             let request = server.http.post(format!("{url}/api/tools")).bearer_auth(&ada.token);
             request.header("idempotency-key", format!("round-{round}")).json(&batch).send()
         };

@@ -290,7 +290,7 @@ async fn write_vectors(
 async fn ask_for_embedding(transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: MemoryId) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO embedding_jobs (memory_id, user_id) VALUES ($1, $2)
-         ON CONFLICT (memory_id) DO UPDATE SET run_after = now(), attempts = 0, failed_at = NULL, last_error = NULL",
+         ON CONFLICT (memory_id, model) DO UPDATE SET run_after = now(), attempts = 0, failed_at = NULL, last_error = NULL",
         id.0,
         owner.0,
     )

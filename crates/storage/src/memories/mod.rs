@@ -36,7 +36,7 @@ type Query = QueryBuilder<Postgres>;
 /// What every statement selects that gives memories back; `m` is the memory and `u` its owner.
 const COLUMNS: &str = "m.id, m.user_id, m.ciphertext, m.permission, m.tags, m.category, m.expiration_date, \
     coalesce(m.expiration_date <= now(), false) AS is_expired, m.version, m.text_version, m.created_at, m.updated_at, u.data_key, \
-    (SELECT CASE WHEN j.failed_at IS NULL THEN 'pending' ELSE 'failed' END FROM embedding_jobs j WHERE j.memory_id = m.id) \
+    (SELECT CASE WHEN bool_and(j.failed_at IS NOT NULL) THEN 'failed' ELSE 'pending' END FROM embedding_jobs j WHERE j.memory_id = m.id HAVING count(*) > 0) \
     AS embedding_status";
 
 #[derive(FromRow)]

@@ -4,8 +4,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use picard_crypto::{DataKey, KeyedHash};
+use picard_crypto::{DataKey, KeyedHash, open_text};
 use picard_domain::words::words_of_text;
+use picard_domain::{Error, Permission};
+use uuid::Uuid;
+
+use super::binding;
+use crate::Store;
+use crate::error::storage_error;
+
+/// How many memories get their words in one go.
+const BATCH: i64 = 200;
 
 /// Hashes the words of texts; a word that comes again is not hashed again.
 pub(crate) struct WordHasher {
@@ -52,5 +61,58 @@ impl WordHasher {
             }
         }
         hashed
+    }
+}
+
+struct WordlessRow {
+    id: Uuid,
+    user_id: Uuid,
+    text_version: i64,
+    ciphertext: String,
+    permission: String,
+    data_key: String,
+}
+
+impl Store {
+    /// Stores the words of some of the memories that have none, which are those from before keyword search; answers how
+    /// many. One that cannot be decrypted gets an empty list.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn index_missing_words(&self) -> Result<usize, Error> {
+        let rows = sqlx::query_as!(
+            WordlessRow,
+            "SELECT m.id, m.user_id, m.text_version, m.ciphertext, m.permission, u.data_key FROM memories m JOIN users u ON u.id = m.user_id
+             WHERE NOT EXISTS (SELECT 1 FROM memory_words w WHERE w.memory_id = m.id) LIMIT $1",
+            BATCH,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let open = self.open_words().await?;
+        for row in &rows {
+            let key = self.open_data_key(row.user_id, &row.data_key)?;
+            let text = open_text(&key, &binding(row.id, row.user_id, row.text_version), &row.ciphertext).unwrap_or_default();
+            let is_open = Permission::from_word(&row.permission).is_some_and(Permission::is_open);
+            let hashed = WordHasher::new(&key, Arc::clone(&open)).hash(&text, is_open);
+            // A memory that has changed meanwhile has got its words with the change.
+            sqlx::query!(
+                "INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words)
+                 SELECT m.id, m.user_id, $4, $5, $6, $7 FROM memories m
+                 WHERE m.id = $1 AND m.text_version = $2 AND m.permission = $3 FOR NO KEY UPDATE
+                 ON CONFLICT DO NOTHING",
+                row.id,
+                row.text_version,
+                row.permission,
+                hashed.length,
+                &hashed.words,
+                &hashed.counts,
+                hashed.open_words.as_deref(),
+            )
+            .execute(&self.pool)
+            .await
+            .map_err(storage_error)?;
+        }
+        Ok(rows.len())
     }
 }

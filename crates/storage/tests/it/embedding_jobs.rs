@@ -28,13 +28,13 @@ async fn workers_share_the_jobs_without_overlap(pool: PgPool) {
 
     let mut taken: Vec<MemoryId> = Vec::new();
     for _ in 0..5 {
-        let claims = join_all((0..4).map(|_| store.claim_embedding_jobs(5, LEASE))).await;
+        let claims = join_all((0..4).map(|_| store.claim_embedding_jobs("model", 5, LEASE))).await;
         taken.extend(claims.into_iter().flat_map(|claim| claim.expect("jobs")).map(|job| job.memory_id));
     }
 
     let distinct: HashSet<MemoryId> = taken.iter().copied().collect();
     assert_eq!((taken.len(), distinct.len()), (60, 60), "each job once, and all of them");
-    assert!(store.claim_embedding_jobs(100, LEASE).await.expect("an answer").is_empty(), "they are taken");
+    assert!(store.claim_embedding_jobs("model", 100, LEASE).await.expect("an answer").is_empty(), "they are taken");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -43,8 +43,8 @@ async fn a_lease_that_ran_out_passes_the_job_on(pool: PgPool) {
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "tea at four").await;
 
-    let first = store.claim_embedding_jobs(10, Duration::ZERO).await.expect("jobs");
-    let second = store.claim_embedding_jobs(10, LEASE).await.expect("jobs");
+    let first = store.claim_embedding_jobs("model", 10, Duration::ZERO).await.expect("jobs");
+    let second = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
 
     assert_eq!((first[0].memory_id, first[0].attempts, first[0].text_version), (id, 1, 1));
     assert_eq!((second[0].memory_id, second[0].attempts), (id, 2), "FLT-13");
@@ -59,13 +59,13 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
     let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
     let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").version;
 
-    assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)]).await.expect("an answer"), "FLT-20");
+    assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)], true).await.expect("an answer"), "FLT-20");
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 0);
     assert_eq!(store.embedding_backlog().await.expect("a number"), 1, "the job of the new text stays");
 
     for _ in 0..2 {
         assert!(
-            store.finish_embedding(id, version, "model", &[vector(1.0), vector(2.0)]).await.expect("an answer"),
+            store.finish_embedding(id, version, "model", &[vector(1.0), vector(2.0)], true).await.expect("an answer"),
             "twice does no harm"
         );
     }
@@ -82,8 +82,10 @@ async fn a_change_that_races_with_an_embedding_never_mixes_versions(pool: PgPool
         let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
         let vectors = [vector(1.0)];
 
-        let (changed, finished) =
-            futures_util::join!(store.update_memory(writer(ada), id, &change), store.finish_embedding(id, 1, "model", &vectors));
+        let (changed, finished) = futures_util::join!(
+            store.update_memory(writer(ada), id, &change),
+            store.finish_embedding(id, 1, "model", &vectors, true)
+        );
         changed.expect("a version");
         finished.expect("an answer");
 
@@ -106,7 +108,7 @@ async fn a_deletion_that_races_with_an_embedding_leaves_no_orphan(pool: PgPool) 
         let vectors = [vector(1.0)];
 
         let (deleted, finished) =
-            futures_util::join!(store.delete_memory(ada, id, None), store.finish_embedding(id, 1, "model", &vectors));
+            futures_util::join!(store.delete_memory(ada, id, None), store.finish_embedding(id, 1, "model", &vectors, true));
 
         deleted.unwrap_or_else(|error| panic!("FLT-22 round {round}: {error}"));
         finished.expect("an answer");
@@ -122,16 +124,16 @@ async fn a_text_that_cannot_be_embedded_is_given_up_and_a_new_one_tried(pool: Pg
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
 
-    store.fail_embedding(id, 7, "of another version").await.expect("an answer");
+    store.fail_embedding("model", id, 7, "of another version").await.expect("an answer");
     assert_eq!(store.embedding_backlog().await.expect("a number"), 1, "only the text that failed is given up");
-    store.fail_embedding(id, 1, "too strange").await.expect("an answer");
+    store.fail_embedding("model", id, 1, "too strange").await.expect("an answer");
     assert_eq!(store.embedding_backlog().await.expect("a number"), 0);
-    assert!(store.claim_embedding_jobs(10, LEASE).await.expect("jobs").is_empty());
+    assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
 
     let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
     store.update_memory(writer(ada), id, &change).await.expect("a version");
 
-    let jobs = store.claim_embedding_jobs(10, LEASE).await.expect("jobs");
+    let jobs = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
     assert_eq!((jobs[0].text.as_str(), jobs[0].attempts), ("second", 1));
 }
 
@@ -147,7 +149,7 @@ async fn a_text_that_cannot_be_decrypted_does_not_hold_up_the_others(pool: PgPoo
         .await
         .expect("an update");
 
-    let jobs = store.claim_embedding_jobs(10, LEASE).await.expect("jobs");
+    let jobs = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
 
     assert_eq!(jobs.iter().map(|job| job.memory_id).collect::<Vec<_>>(), [whole], "ENC-04");
     assert_eq!(number(&pool, "SELECT count(*) FROM embedding_jobs WHERE failed_at IS NOT NULL").await, 1, "ENC-04");
@@ -159,10 +161,10 @@ async fn a_postponed_job_waits(pool: PgPool) {
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "tea at four").await;
 
-    store.postpone_embeddings(&[id], LEASE, "busy").await.expect("an answer");
-    assert!(store.claim_embedding_jobs(10, LEASE).await.expect("jobs").is_empty());
+    store.postpone_embeddings("model", &[id], LEASE, "busy").await.expect("an answer");
+    assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
     assert_eq!(store.embedding_backlog().await.expect("a number"), 1);
 
-    store.postpone_embeddings(&[id], Duration::ZERO, "again").await.expect("an answer");
-    assert_eq!(store.claim_embedding_jobs(10, LEASE).await.expect("jobs").len(), 1);
+    store.postpone_embeddings("model", &[id], Duration::ZERO, "again").await.expect("an answer");
+    assert_eq!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").len(), 1);
 }

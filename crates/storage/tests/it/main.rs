@@ -5,3 +5,4 @@ mod grants;
 mod kit;
 mod memories;
 mod schema;
+mod worlds;

@@ -30,6 +30,14 @@ impl Process {
 }
 
 impl TestServer {
+    /// Runs a command of `picard-server` on the same database to its end: whether it succeeded, and all that it said.
+    pub async fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let run = Command::new(env!("CARGO_BIN_EXE_picard-server")).args(self.arguments(arguments)).output();
+        let output = run.await.expect("a process");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// Another process on the same database, behind the same public URL.
     pub async fn process(&self, arguments: &[&str]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_picard-server"))

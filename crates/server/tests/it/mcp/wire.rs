@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::kit::{Person, TestServer, merge};
 
 /// A request of revision 2026-07-28.
-fn modern(server: &TestServer, person: &Person, method: &str, params: Value) -> RequestBuilder {
+pub(crate) fn modern(server: &TestServer, person: &Person, method: &str, params: Value) -> RequestBuilder {
     let mut with_meta = json!({ "_meta": {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
