@@ -107,9 +107,10 @@ CREATE TABLE imports (
     client_id   uuid NOT NULL,
     stops       boolean NOT NULL,
     status      text NOT NULL CHECK (status IN ('queued', 'running', 'done', 'failed')),
-    -- Rows in all, stored or skipped, and refused.
+    -- Rows in all; stored or skipped; of these skipped; refused.
     total       bigint NOT NULL DEFAULT 0,
     done        bigint NOT NULL DEFAULT 0,
+    skipped     bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
     -- The first errors: [{row, field, message}].
     errors      jsonb NOT NULL DEFAULT '[]',

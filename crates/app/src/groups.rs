@@ -135,7 +135,7 @@ impl App {
 
     /// Refuses groups that the caller neither owns nor is in.
     pub(crate) async fn check_groups(&self, caller: &Caller, groups: &[GroupId]) -> Result<(), Error> {
-        if groups.is_empty() || self.0.store.count_own_groups(caller.user_id, groups).await? == groups.len() {
+        if self.0.store.own_groups(caller.user_id, groups).await?.len() == groups.len() {
             return Ok(());
         }
         Err(Error::invalid("shared_with.groups", "must be groups that you own or are in"))

@@ -19,6 +19,7 @@ mod codes;
 mod connections;
 mod cursor;
 mod embedding;
+mod export;
 mod groups;
 mod health;
 mod import;
@@ -60,9 +61,10 @@ pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
 pub use codes::CodeExchange;
 pub use embedding::EmbeddingWorker;
+pub use export::ExportFormat;
 pub use groups::GroupPage;
 pub use health::Health;
-pub use import::{ImportMemory, Imported};
+pub use import::{Import, ImportFormat, ImportId, ImportMemory, ImportWorker};
 pub use introspection::{AccessTokenFacts, ActiveToken};
 pub use limits::Limits;
 pub use people::PeoplePage;
@@ -117,6 +119,8 @@ struct Parts {
     embedder: Arc<dyn Embedder>,
     embedding: embedding::State,
     reads: reads::ReadLog,
+    /// Wakes the worker of imports.
+    imports: tokio::sync::Notify,
     clock: Clock,
     issuer: Issuer,
     signing_keys: SigningKeys,
@@ -145,6 +149,7 @@ impl App {
                 embedder,
                 embedding: embedding::State::default(),
                 reads: reads::ReadLog::default(),
+                imports: tokio::sync::Notify::new(),
                 clock,
                 issuer: Issuer { url: settings.public_url.clone() },
                 signing_keys,

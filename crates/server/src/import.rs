@@ -1,42 +1,44 @@
 //! `picard-server import`: memories from a file, through the same path as everyone else's.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use clap::Args;
-use futures_util::{StreamExt, stream};
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use picard_app::{App, EmbeddingWorker, ImportMemory, Imported, arguments, json};
+use picard_app::{App, EmbeddingWorker, Import, ImportFormat, ImportId, ImportWorker};
 use picard_crypto::ExposeSecret;
+use picard_domain::commands::OnError;
 use picard_domain::{Caller, Error};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
 use crate::running::{application, migrate};
 
-/// How many rows are stored at the same time.
-const PARALLEL: usize = 8;
-
 #[derive(Debug, Args)]
 pub(crate) struct ImportOptions {
-    /// The file: one JSON object a line with at least `text`; also permission, tags, category, expiration_date, created_at, id.
+    /// The file: memories as NDJSON, CSV or JSON, conversations.json of ChatGPT or Claude, or memory.json of the reference memory server.
     file: PathBuf,
 
     /// The name of the person whose memories they become.
     #[arg(long)]
     user: String,
+
+    /// What the file looks like; by its name if nothing is said.
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
 }
 
-#[derive(Default)]
-struct Counts {
-    stored: AtomicU64,
-    skipped: AtomicU64,
-    failed: AtomicU64,
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// One JSON object a line.
+    Ndjson,
+    /// A JSON array, or objects one after the other.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
 }
 
-/// Imports a file; every row that cannot be stored is named with its line.
+/// Imports a file; every row that cannot be stored is named with its number.
 pub(crate) async fn import(config: &Config, options: &ImportOptions) -> Result<(), String> {
     migrate(config.database_url.expose_secret()).await.map_err(|error| error.to_string())?;
     let app = application(config, config.public_url.clone().unwrap_or_default()).await.map_err(|error| error.to_string())?;
@@ -44,60 +46,66 @@ pub(crate) async fn import(config: &Config, options: &ImportOptions) -> Result<(
         format!("there is nobody named {}: accounts are made when a person connects for the first time", options.user)
     })?;
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone()));
-    let outcome = run(&app, &caller, &options.file).await;
+    let workers = [
+        tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
+        tokio::spawn(ImportWorker::new(app.clone()).run(stop.clone())),
+    ];
+    let outcome = run(&app, &caller, options).await;
     stop.cancel();
-    let ended = worker.await;
+    for worker in workers {
+        worker.await.map_err(|error| format!("a worker failed: {error}"))?;
+    }
     app.close().await;
-    ended.map_err(|error| format!("the embedding worker failed: {error}"))?;
     outcome
 }
 
-async fn run(app: &App, caller: &Caller, file: &Path) -> Result<(), String> {
-    let total = count_lines(file).await?;
-    let bar = progress(total, "storing");
-    let counts = Counts::default();
-    let reader = BufReader::new(open(file).await?);
-    let lines = stream::unfold((reader.split(b'\n'), 0_u64), |(mut lines, number)| async move {
-        let line = lines.next_segment().await.transpose()?;
-        Some(((number + 1, line), (lines, number + 1)))
-    });
-    lines
-        .for_each_concurrent(PARALLEL, |(number, line)| {
-            let (bar, counts) = (&bar, &counts);
-            async move {
-                match line.map_err(|error| error.to_string()) {
-                    Ok(line) if line.trim_ascii().is_empty() => {}
-                    Ok(line) => count(counts, number, import_line(app, caller, &line).await),
-                    Err(error) => count(counts, number, Err(error)),
-                }
-                bar.inc(1);
-            }
-        })
-        .await;
-    bar.finish();
+async fn run(app: &App, caller: &Caller, options: &ImportOptions) -> Result<(), String> {
+    let file =
+        std::fs::File::open(&options.file).map_err(|error| format!("{} cannot be read: {error}", options.file.display()))?;
+    let format = options.format.map_or_else(|| by_name(&options.file), of_name);
+    let spinner = ProgressBar::new_spinner().with_message("reading");
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let id = app.receive_import(caller, format, OnError::Continue, Box::new(file)).await.map_err(|error| error.to_string())?;
+    spinner.finish_and_clear();
+    let import = finished(app, caller, id).await.map_err(|error| error.to_string())?;
     wait_for_embeddings(app).await;
-    let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    println!("{} stored, {} there already, {} failed", number(&counts.stored), number(&counts.skipped), number(&counts.failed));
-    if number(&counts.failed) > 0 { Err("some rows were not stored; the lines above say why".to_owned()) } else { Ok(()) }
+    for error in &import.errors {
+        let colon = if error.field.is_empty() { "" } else { ": " };
+        eprintln!("line {}: {}{colon}{}", error.row, error.field, error.message);
+    }
+    println!("{} stored, {} there already, {} failed", import.done - import.skipped, import.skipped, import.failed);
+    if import.failed > 0 { Err("some rows were not stored; the lines above say why".to_owned()) } else { Ok(()) }
 }
 
-async fn import_line(app: &App, caller: &Caller, line: &[u8]) -> Result<Imported, String> {
-    let value = json::parse(line).map_err(|error| error.to_string())?;
-    let row: ImportMemory = arguments::parse(value).map_err(|error| error.to_string())?;
-    app.import_memory(caller, row).await.map_err(|error: Error| error.to_string())
+fn of_name(name: FormatName) -> ImportFormat {
+    match name {
+        FormatName::Ndjson => ImportFormat::Ndjson,
+        FormatName::Json => ImportFormat::Json,
+        FormatName::Csv => ImportFormat::Csv,
+    }
 }
 
-fn count(counts: &Counts, line: u64, outcome: Result<Imported, String>) {
-    let counter = match outcome {
-        Ok(Imported::Stored(_)) => &counts.stored,
-        Ok(Imported::Skipped(_)) => &counts.skipped,
-        Err(message) => {
-            eprintln!("line {line}: {message}");
-            &counts.failed
+/// JSON is read as values one after the other, which lines are too: but a wrong line must not take the next with it.
+fn by_name(file: &Path) -> ImportFormat {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("csv") => ImportFormat::Csv,
+        Some("json") => ImportFormat::Json,
+        _ => ImportFormat::Ndjson,
+    }
+}
+
+async fn finished(app: &App, caller: &Caller, id: ImportId) -> Result<Import, Error> {
+    let bar = progress(0, "storing");
+    loop {
+        let import = app.import(caller, id).await?;
+        bar.set_length((import.total - import.failed).unsigned_abs());
+        bar.set_position(import.done.unsigned_abs());
+        if matches!(import.status.as_str(), "done" | "failed") {
+            bar.finish();
+            return Ok(import);
         }
-    };
-    counter.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until the worker has embedded everything, or makes no headway for half a minute.
@@ -128,17 +136,4 @@ fn progress(total: u64, what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-async fn open(file: &Path) -> Result<tokio::fs::File, String> {
-    tokio::fs::File::open(file).await.map_err(|error| format!("{} cannot be read: {error}", file.display()))
-}
-
-async fn count_lines(file: &Path) -> Result<u64, String> {
-    let mut lines = BufReader::new(open(file).await?).split(b'\n');
-    let mut count = 0;
-    while let Some(_line) = lines.next_segment().await.map_err(|error| format!("{} cannot be read: {error}", file.display()))? {
-        count += 1;
-    }
-    Ok(count)
 }

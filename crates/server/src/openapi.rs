@@ -4,7 +4,7 @@ use picard_app::catalogue::{CATALOGUE, Tool};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use crate::router::{api_routes, client_routes, document_routes, open_routes};
+use crate::router::{api_routes, client_routes, document_routes, open_routes, streaming_routes};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -24,7 +24,7 @@ pub fn document(public_url: &str) -> Value {
     let (_, api) = api_routes().split_for_parts();
     let mut openapi = Document::openapi();
     openapi.merge(open);
-    for more in [document_routes(), client_routes()] {
+    for more in [document_routes(), client_routes(), streaming_routes()] {
         let (_, more) = more.split_for_parts();
         openapi.merge(more);
     }

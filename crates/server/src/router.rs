@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::error::Problem;
 use crate::routes::{
-    activity, clients, connections, groups, health, introspection, memories, metadata, people, registration, revocation, tokens,
-    tools, user_tokens, users,
+    activity, clients, connections, groups, health, imports, introspection, memories, metadata, people, registration, revocation,
+    tokens, tools, user_tokens, users,
 };
 use crate::state::AppState;
 use crate::{bearer, drain, pages, request};
@@ -84,6 +84,8 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(tools::call_tool))
         .routes(routes!(memories::list_memories))
+        .routes(routes!(imports::export_memories))
+        .routes(routes!(imports::get_import))
         .routes(routes!(memories::read_memory))
         .routes(routes!(connections::list))
         .routes(routes!(connections::end))
@@ -97,10 +99,17 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(users::analytics))
 }
 
+/// Operations for the bearer of an access token whose bodies may have any size: they are streamed.
+pub(crate) fn streaming_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(imports::import_memories))
+}
+
 /// The whole server.
 pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let (open, _) = open_routes().split_for_parts();
     let (api, _) = api_routes().split_for_parts();
+    let (streaming, _) = streaming_routes().split_for_parts();
+    let api = api.merge(streaming.layer(DefaultBodyLimit::disable()));
     let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
     let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp)).layer(from_fn(request::explain));
     let observed = state.clone();

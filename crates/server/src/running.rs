@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_app::{
-    AdministratorOutcome, App, EmbeddingWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY, RegistrationPolicy, Settings,
-    keep_reads,
+    AdministratorOutcome, App, EmbeddingWorker, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
+    RegistrationPolicy, Settings, keep_reads,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
@@ -282,6 +282,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
         let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
         let tasks = vec![
             tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
+            tokio::spawn(ImportWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
             tokio::spawn(keep_reads(app.clone(), stop.clone())),

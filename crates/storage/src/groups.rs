@@ -81,23 +81,26 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// How many of these groups the person owns or is in.
+    /// Which of these groups the person owns or is in.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn count_own_groups(&self, person: UserId, groups: &[GroupId]) -> Result<usize, Error> {
+    pub async fn own_groups(&self, person: UserId, groups: &[GroupId]) -> Result<Vec<GroupId>, Error> {
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<Uuid> = groups.iter().map(|group| group.0).collect();
-        let count = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!" FROM groups g
-               WHERE g.id = ANY ($2)
-                 AND (g.user_id = $1 OR EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = g.id AND m.user_id = $1))"#,
+        sqlx::query_scalar!(
+            "SELECT g.id FROM groups g
+             WHERE g.id = ANY ($2)
+               AND (g.user_id = $1 OR EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = g.id AND m.user_id = $1))",
             person.0,
             &ids,
         )
-        .fetch_one(&self.pool)
+        .fetch_all(&self.pool)
         .await
-        .map_err(storage_error)?;
-        Ok(usize::try_from(count).unwrap_or(0))
+        .map(|ids| ids.into_iter().map(GroupId).collect())
+        .map_err(storage_error)
     }
 
     /// A page of the groups that this person owns or is in, the newest first.

@@ -18,6 +18,7 @@ pub mod embedding_jobs;
 mod error;
 pub mod grants;
 pub mod groups;
+pub mod imports;
 pub mod key_rotation;
 mod limits;
 pub mod memories;

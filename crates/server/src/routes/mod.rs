@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod connections;
 pub(crate) mod groups;
 pub(crate) mod health;
+pub(crate) mod imports;
 pub(crate) mod introspection;
 pub(crate) mod memories;
 pub(crate) mod metadata;

@@ -18,6 +18,7 @@ mod entities;
 mod groups;
 mod history;
 mod http;
+mod imports;
 mod introspection;
 mod key_rotation;
 mod kit;

@@ -7,7 +7,7 @@ use picard_domain::memory::{Category, EmbeddingStatus, SharedWith, Tags};
 use picard_domain::{ClientId, Error, Memory, MemoryId, MemoryText, Permission, Timestamp, UserId, Vector};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::binding;
@@ -90,6 +90,37 @@ impl Store {
         }
         transaction.commit().await.map_err(storage_error)?;
         Ok(answer)
+    }
+}
+
+impl Store {
+    /// Stores memories of one person as part of a transaction.
+    pub(crate) async fn insert_memories(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        writer: Writer<'_>,
+        memories: &[NewMemory],
+    ) -> Result<(), Error> {
+        if memories.is_empty() {
+            return Ok(());
+        }
+        let key = self.data_key(writer.owner).await?.ok_or(Error::NotFound)?;
+        let rows = Rows::new(self, &key, writer.owner, memories).await?;
+        rows.insert(&mut **transaction, writer).await?;
+        insert_shares(transaction, writer.owner, &rows.people, &rows.groups).await
+    }
+
+    /// Which of these memories the person owns.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn own_memories(&self, owner: UserId, ids: &[MemoryId]) -> Result<Vec<MemoryId>, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        sqlx::query_scalar!("SELECT id FROM memories WHERE user_id = $1 AND id = ANY ($2)", owner.0, &ids)
+            .fetch_all(&self.pool)
+            .await
+            .map(|ids| ids.into_iter().map(MemoryId).collect())
+            .map_err(storage_error)
     }
 }
 

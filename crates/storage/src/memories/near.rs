@@ -1,5 +1,6 @@
 //! Search by meaning: cosine similarity of embeddings, exact wherever a person's own or shared memories are searched.
 
+use futures_util::future::try_join;
 use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
 use picard_domain::{Error, Memory, Reach, Vector};
@@ -13,8 +14,8 @@ use crate::public_index::PublicIndex;
 
 /// Vectors that are longer than this have their signs beside them, which are compared first.
 const LONG_VECTOR: usize = 512;
-/// So many more candidates by sign than are wanted are compared exactly.
-const CANDIDATES_PER_HIT: u32 = 20;
+/// So many more windows than are wanted are chosen by their signs and then compared exactly.
+const CANDIDATES_PER_WINDOW: i64 = 10;
 /// Whoever wants more gets everything compared.
 const MOST_BY_SIGNS: u32 = 1_000;
 /// With fewer public memories than this, comparing all of them is quick.
@@ -51,6 +52,14 @@ pub struct Near {
     pub total: i64,
 }
 
+/// A memory that was found, and how many windows were looked at to find it and the others.
+#[derive(FromRow)]
+struct WindowedRow {
+    #[sqlx(flatten)]
+    near: NearRow,
+    windows: i64,
+}
+
 #[derive(FromRow)]
 struct FoundRow {
     #[sqlx(flatten)]
@@ -79,15 +88,46 @@ impl Store {
                 return Ok(Near { rows, total: self.count_memories(reach, filter).await? });
             }
         }
-        let is_long = wanted.vector.as_slice().len() > LONG_VECTOR;
-        let mut query = if is_long && wanted.min_similarity.is_none() && wanted.limit <= MOST_BY_SIGNS {
-            by_signs(reach, filter, wanted)
-        } else {
-            one_by_one(reach, filter, wanted)
-        };
-        let rows: Vec<FoundRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
-        let total = rows.first().map_or(0, |row| row.total);
-        Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total })
+        if wanted.min_similarity.is_some() {
+            let rows: Vec<FoundRow> =
+                one_by_one(reach, filter, wanted).build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+            let total = rows.first().map_or(0, |row| row.total);
+            return Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total });
+        }
+        // Counting inside the search would carry every vector through a sort.
+        let (rows, total) = try_join(self.nearest(reach, filter, wanted), self.count_embedded(reach, filter)).await?;
+        Ok(Near { rows, total })
+    }
+
+    /// The nearest memories by their nearest windows. A long text has several windows, so there may be fewer memories than
+    /// windows were asked for: then more are.
+    async fn nearest(&self, reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Result<Vec<NearRow>, Error> {
+        let is_long = wanted.vector.as_slice().len() > LONG_VECTOR && wanted.limit <= MOST_BY_SIGNS;
+        let mut windows = i64::from(wanted.limit) * 2;
+        loop {
+            let mut query =
+                if is_long { by_signs(reach, filter, wanted, windows) } else { by_vectors(reach, filter, wanted, windows) };
+            let rows: Vec<WindowedRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+            let is_all = rows.first().is_none_or(|row| row.windows < windows);
+            if is_all || rows.len() >= wanted.limit as usize {
+                let limit = wanted.limit as usize;
+                return Ok(rows.into_iter().map(|row| row.near).take(limit).collect());
+            }
+            windows *= 8;
+        }
+    }
+
+    /// How many memories within reach have an embedding, as far as that is known: a memory without a job has one.
+    async fn count_embedded(&self, reach: Reach, filter: &MemoryFilter) -> Result<i64, Error> {
+        let mut query = Query::new("SELECT count(*) FROM memories m WHERE ");
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.push(" AND m.id <> ALL (ARRAY(SELECT j.memory_id FROM embedding_jobs j");
+        if let Reach::Own(owner) = reach {
+            query.push(" WHERE j.user_id = ").push_bind(owner.0);
+        }
+        query.push("))");
+        query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)
     }
 
     async fn has_many(&self, reach: Reach, filter: &MemoryFilter) -> Result<bool, Error> {
@@ -191,15 +231,32 @@ fn one_by_one(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> 
     query
 }
 
+/// Compares every row and keeps the nearest windows. The `+ 0` keeps any index on the vectors from being chosen.
+fn by_vectors(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windows: i64) -> Query {
+    let mut query = Query::new(
+        "SELECT memory_id, 1 - min(distance) AS similarity, sum(count(*)) OVER ()::bigint AS windows FROM (
+             SELECT e.memory_id, (e.embedding <=> ",
+    );
+    query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+    query.push(") + 0 AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ");
+    query.push_bind(wanted.model.to_owned());
+    push_owner(&mut query, reach);
+    query.push(" AND ");
+    push_reach(&mut query, reach);
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY distance LIMIT ").push_bind(windows);
+    query.push(") AS near GROUP BY memory_id ORDER BY 2 DESC, 1");
+    query
+}
+
 /// Compares the signs of every row, and exactly those whose signs agree best.
-fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Query {
+fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windows: i64) -> Query {
     let vector = HalfVector::from_f32_slice(wanted.vector.as_slice());
     let mut query = Query::new("SELECT c.memory_id, 1 - min(f.embedding <=> ");
     query.push_bind(vector.clone());
     query.push(
-        ") AS similarity, min(c.total) AS total FROM (
-             SELECT e.memory_id, e.position, count(*) FILTER (WHERE e.position = 0) OVER () AS total
-             FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ",
+        ") AS similarity, sum(count(*)) OVER ()::bigint AS windows FROM (
+             SELECT e.memory_id, e.position FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ",
     );
     query.push_bind(wanted.model.to_owned());
     push_owner(&mut query, reach);
@@ -207,9 +264,9 @@ fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Qu
     push_reach(&mut query, reach);
     push_filter(&mut query, filter);
     query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push(") LIMIT ");
-    query.push_bind(i64::from(wanted.limit.max(10) * CANDIDATES_PER_HIT));
+    query.push_bind(windows.max(10) * CANDIDATES_PER_WINDOW);
     query.push(") AS c JOIN memory_embeddings f ON f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
     query.push_bind(wanted.model.to_owned());
-    query.push(" GROUP BY c.memory_id ORDER BY 2 DESC, 1 LIMIT ").push_bind(i64::from(wanted.limit));
+    query.push(" GROUP BY c.memory_id ORDER BY 2 DESC, 1");
     query
 }
