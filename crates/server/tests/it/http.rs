@@ -45,6 +45,10 @@ async fn raw(server: &TestServer, parts: &[&[u8]]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+fn status_makes_something(status: StatusCode) -> bool {
+    matches!(status, StatusCode::CREATED | StatusCode::ACCEPTED)
+}
+
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn every_path_answers_with_a_slash_at_its_end_too(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
@@ -66,12 +70,14 @@ async fn every_path_answers_with_a_slash_at_its_end_too(pool: PgPool) {
                 let request = server.request(method.clone(), &path).header("x-request-id", "same").bearer_auth(&ada.token);
                 let response = send(request.header("content-type", "application/json").body("{}")).await;
                 let location = response.headers().get("location").map(|value| value.to_str().expect("text").to_owned());
+                let makes_something = status_makes_something(response.status());
                 let is_page =
                     response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
                 let status = response.status();
                 // A page has a token that is made for each visitor.
-                let body = if is_page { String::new() } else { response.text().await.expect("a body") };
-                answers.push((status, location, body));
+                let body = if is_page || makes_something { String::new() } else { response.text().await.expect("a body") };
+                // What is made twice has two names.
+                answers.push((status, location.filter(|_| !makes_something), body));
             }
             assert_eq!(answers[0], answers[1], "{method} {path}");
             assert!(answers[0].1.as_ref().is_none_or(|location| !location.starts_with(path.as_str())), "{method} {path}");
