@@ -24,6 +24,10 @@ pub struct Config {
     #[arg(long, env = "SERVER_ADDR", default_value = "127.0.0.1:8001")]
     pub server_addr: SocketAddr,
 
+    /// Where figures for Prometheus are (`/metrics`); off: nowhere.
+    #[arg(long, env = "METRICS_ADDR", default_value = "127.0.0.1:9464", value_parser = address_or_off)]
+    pub metrics_addr: MetricsAddress,
+
     /// The address that clients use, without a slash at the end: issuer and audience of tokens. Default: http:// and where it listens.
     #[arg(long, env = "PUBLIC_URL")]
     pub public_url: Option<String>,
@@ -98,6 +102,20 @@ pub struct Config {
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
+}
+
+/// Where figures are served; `None`: nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsAddress(pub Option<SocketAddr>);
+
+fn address_or_off(text: &str) -> Result<MetricsAddress, String> {
+    match text {
+        "off" => Ok(MetricsAddress(None)),
+        _ => text
+            .parse()
+            .map(|address| MetricsAddress(Some(address)))
+            .map_err(|_| "must be an address such as 127.0.0.1:9464, or off".to_owned()),
+    }
 }
 
 /// Where embeddings come from.

@@ -16,6 +16,7 @@ mod error;
 mod import;
 pub mod logging;
 mod maintenance;
+mod metrics;
 mod oauth_error;
 mod openapi;
 mod pages;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
 use crate::state::AppState;
-use crate::{Config, DynamicRegistration, McpModeName, openapi, router};
+use crate::{Config, DynamicRegistration, McpModeName, metrics, openapi, router};
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -280,13 +280,16 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(ImportWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
             tokio::spawn(keep_reads(app.clone(), stop.clone())),
         ];
+        if let Some(address) = config.metrics_addr.0 {
+            tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));
+        }
         tracing::info!(address = %address, public_url, "The server is ready.");
         Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
     })

@@ -21,6 +21,10 @@ pub struct Analytics {
     pub memories: i64,
     /// Those that everybody may see.
     pub public: i64,
+    /// Those that are shared with people or groups.
+    pub shared: i64,
+    /// Those that are only counted.
+    pub aggregate: i64,
     /// Those that are past their expiration date.
     pub expired: i64,
     /// Those that were written in each of the last twelve months in which any was, the newest first.
@@ -39,6 +43,8 @@ impl Store {
     pub async fn analytics(&self, id: UserId) -> Result<Analytics, Error> {
         let totals = sqlx::query!(
             r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
+                      count(*) FILTER (WHERE permission = 'shared') AS "shared!",
+                      count(*) FILTER (WHERE permission = 'aggregate') AS "aggregate!",
                       count(*) FILTER (WHERE expiration_date <= now()) AS "expired!"
                FROM memories WHERE user_id = $1"#,
             id.0,
@@ -67,6 +73,8 @@ impl Store {
         Ok(Analytics {
             memories: totals.memories,
             public: totals.public,
+            shared: totals.shared,
+            aggregate: totals.aggregate,
             expired: totals.expired,
             months: months.fetch_all(&self.pool).await.map_err(storage_error)?,
             tags: tags.fetch_all(&self.pool).await.map_err(storage_error)?,

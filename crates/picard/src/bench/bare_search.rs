@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use pgvector::HalfVector;
 use serde_json::{Value, json};
-use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::Row as _;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Connection as _, Executor as _, SqlSafeStr as _};
 use sqlx::{Statement as _, TypeInfo as _};
 use uuid::Uuid;
@@ -19,7 +20,7 @@ const LIMIT: i64 = 10;
 
 /// What the server is asked. Without a least score every search finds as many memories as it may, which is the most work.
 pub(super) fn question(query: &str) -> Value {
-    json!({ "query": query, "limit": LIMIT, "min_score": 0, "mode": "semantic" })
+    json!({ "query": query, "limit": LIMIT, "mode": "semantic" })
 }
 
 /// A plain connection, and the very statement that the server runs.
@@ -28,7 +29,7 @@ pub(super) struct BareSearch {
     statement: String,
     /// The types of its parameters, by which they are told apart.
     parameters: Vec<String>,
-    owner: Uuid,
+    pub(super) owner: Uuid,
     model: String,
 }
 
@@ -55,15 +56,26 @@ impl BareSearch {
     /// Runs the statement and answers how long it took, its rows included.
     pub(super) async fn time(&mut self, vector: &[f32]) -> Result<Duration, Problem> {
         let began = Instant::now();
-        let arguments = self.arguments(vector)?;
-        let statement = AssertSqlSafe(self.statement.as_str());
-        let found = sqlx::query_with(statement, arguments).fetch_all(&mut self.connection).await;
-        let found = found.map_err(|error| explain("search without the server", &error))?;
+        let found = self.rows(vector).await?;
         let time = began.elapsed();
         if found.is_empty() {
             return Err(Problem::new("the search without the server found nothing"));
         }
         Ok(time)
+    }
+
+    /// Runs the statement and answers the memories that it finds, the nearest first.
+    pub(super) async fn ids(&mut self, vector: &[f32]) -> Result<Vec<Uuid>, Problem> {
+        let rows = self.rows(vector).await?;
+        let ids = rows.iter().map(|row| row.try_get("memory_id")).collect::<Result<_, sqlx::Error>>();
+        ids.map_err(|error| explain("read what a search found", &error))
+    }
+
+    async fn rows(&mut self, vector: &[f32]) -> Result<Vec<PgRow>, Problem> {
+        let arguments = self.arguments(vector)?;
+        let statement = AssertSqlSafe(self.statement.as_str());
+        let found = sqlx::query_with(statement, arguments).fetch_all(&mut self.connection).await;
+        found.map_err(|error| explain("search without the server", &error))
     }
 
     fn arguments(&self, vector: &[f32]) -> Result<PgArguments, Problem> {
@@ -73,7 +85,8 @@ impl BareSearch {
                 "halfvec" => arguments.add(HalfVector::from_f32_slice(vector)),
                 "text" => arguments.add(&self.model),
                 "uuid" => arguments.add(self.owner),
-                "int8" => arguments.add(LIMIT),
+                // So many windows for the hits, and so many candidates by signs for each.
+                "int8" => arguments.add(if vector.len() > 512 { LIMIT * 20 } else { LIMIT * 2 }),
                 other => {
                     return Err(Problem::new(format!(
                         "the server's search has a parameter of the type {other}, which the bench does not know"

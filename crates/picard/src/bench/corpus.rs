@@ -50,7 +50,7 @@ async fn import(ground: &Ground, username: &str, numbers: std::ops::Range<u64>) 
 }
 
 /// Waits while memories still wait for their embedding.
-async fn until_embedded(server_url: &str) -> Result<(), Problem> {
+pub(super) async fn until_embedded(server_url: &str) -> Result<(), Problem> {
     let http = rest::client()?;
     loop {
         let health: Value = send("ask how the server is", http.get(format!("{server_url}/health"))).await?;
@@ -62,7 +62,7 @@ async fn until_embedded(server_url: &str) -> Result<(), Problem> {
 }
 
 /// Does what PostgreSQL would do by itself in a while, so that the first run measures what later runs measure.
-async fn tidy_up(url: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn tidy_up(url: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
     run(&mut connection, "VACUUM (ANALYZE)".to_owned()).await?;
     connection.close().await

@@ -86,6 +86,12 @@ impl Ground {
             Embedding::Local => {
                 variables.push(("EMBEDDING_MODEL_DIR", self.model_dir.to_string_lossy().into_owned()));
             }
+            Embedding::Provider { port } => variables.extend([
+                ("OPENAI_API_KEY", "bench".to_owned()),
+                ("OPENAI_BASE_URL", format!("http://127.0.0.1:{port}/v1")),
+                ("EMBEDDING_MODEL", "bench".to_owned()),
+                ("EMBEDDING_DIMENSIONS", super::provider::DIMENSIONS.to_string()),
+            ]),
             Embedding::Unused => variables.extend([
                 ("OPENAI_API_KEY", "unused".to_owned()),
                 // The discard port: nobody answers there, and nobody is asked.

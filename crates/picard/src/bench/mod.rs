@@ -9,6 +9,8 @@ mod comparison;
 mod corpus;
 mod figures;
 mod ground;
+mod long_vectors;
+mod provider;
 mod report;
 mod server;
 mod starts;
@@ -95,5 +97,7 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     eprintln!("picard: measuring the verification of bearer tokens");
     let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
     server.stop().await;
-    Ok(vec![submit, query, bearer])
+    eprintln!("picard: measuring batches, and searches of long vectors");
+    let long = long_vectors::measure(ground, &http, &credentials, arguments.memories, seconds).await?;
+    Ok([vec![submit], query, vec![bearer], long].concat())
 }

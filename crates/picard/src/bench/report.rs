@@ -17,6 +17,8 @@ pub(super) enum Unit {
     Milliseconds,
     #[serde(rename = "MiB")]
     Mebibytes,
+    #[serde(rename = "%")]
+    Percent,
 }
 
 impl Unit {
@@ -24,12 +26,13 @@ impl Unit {
         match self {
             Self::Milliseconds => "ms",
             Self::Mebibytes => "MiB",
+            Self::Percent => "%",
         }
     }
 }
 
 /// One thing that was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Measurement {
     name: &'static str,
     unit: Unit,
@@ -48,7 +51,7 @@ pub(super) struct Measurement {
     is_met: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Part {
     name: &'static str,
     #[serde(flatten)]

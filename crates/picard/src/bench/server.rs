@@ -23,6 +23,11 @@ pub(super) enum Embedding {
     Local,
     /// A provider that is never asked, so that no model is loaded.
     Unused,
+    /// The bench's own provider, on this port.
+    Provider {
+        /// On this machine.
+        port: u16,
+    },
 }
 
 /// A running server. Dropping it kills it.

@@ -39,10 +39,11 @@ pub(super) fn text(kind: Kind, number: u64) -> String {
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): any seed gives numbers that look random, and they are always the same.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    /// A number from 0 up to `end`, which is not included.
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,5 +1,7 @@
 //! The whole house as people meet it: in a browser, and over HTTP as an application does.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
@@ -38,7 +40,7 @@ impl House {
 
 #[tokio::test]
 async fn a_person_registers_connects_writes_finds_edits_and_deletes() {
-    let Some(House { up, browser, _folder }) = House::open().await else {
+    let Some(House { up, browser, _folder: folder }) = House::open().await else {
         return;
     };
 
@@ -61,6 +63,25 @@ async fn a_person_registers_connects_writes_finds_edits_and_deletes() {
     for secret in ["Clara", "tea", "tyre", "harbours"] {
         assert!(!said.contains(secret), "the log tells {secret}: {said}");
     }
+    // Rows, indexes, the write-ahead log, the programs' logs: nothing of what was written, searched or typed.
+    let found = files_with(folder.path(), &[CELLO, TEA, BICYCLE, VIOLA, QUESTION, PASSWORD, "Clara", "viola"]);
+    assert!(found.is_empty(), "ENC-01: {found:?}");
+}
+
+/// Which file under a folder holds which of the texts.
+fn files_with(folder: &Path, texts: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, texts));
+        } else if let Ok(bytes) = fs::read(&path) {
+            let content = String::from_utf8_lossy(&bytes);
+            let holds = |text: &&&str| content.contains(**text);
+            found.extend(texts.iter().filter(holds).map(|text| (path.clone(), (*text).to_owned())));
+        }
+    }
+    found
 }
 
 async fn register(browser: &Browser, username: &str) {

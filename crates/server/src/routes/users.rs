@@ -215,7 +215,7 @@ pub(crate) async fn own_activity(
 
 /// Shows figures of the caller's own memories.
 #[utoipa::path(get, path = "/api/users/me/analytics", tag = "users", operation_id = "analytics", security(("bearer" = ["memories:read"])), responses(
-    (status = 200, description = "The figures", body = Value, example = json!({"memories": {"total": 3, "public": 1, "private": 2, "expired": 0},
+    (status = 200, description = "The figures", body = Value, example = json!({"memories": {"total": 3, "public": 1, "shared": 0, "aggregate": 0, "private": 2, "expired": 0},
         "months": [{"month": "2026-01", "count": 3}], "tags": [{"tag": "tea", "count": 2}], "categories": [{"category": "preferences", "count": 1}]})),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope")))]
 pub(crate) async fn analytics(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
@@ -230,7 +230,9 @@ pub(crate) async fn analytics(State(state): State<AppState>, Extension(caller): 
         "memories": {
             "total": figures.memories,
             "public": figures.public,
-            "private": figures.memories - figures.public,
+            "shared": figures.shared,
+            "aggregate": figures.aggregate,
+            "private": figures.memories - figures.public - figures.shared - figures.aggregate,
             "expired": figures.expired,
         },
         "months": named("month", &figures.months),

@@ -113,6 +113,13 @@ async fn the_health_tells_of_an_outage_and_of_what_waits(pool: PgPool) {
     let server = TestServer::spawn_with(&pool, &BUDGET).await;
     let ada = server.sign_in("ada").await;
     let well = health(&server).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port();
+    let observed = server.replica_with(&["--metrics-addr", &format!("127.0.0.1:{port}")]).await;
+    let ask = async || server.http.get(format!("http://127.0.0.1:{port}/metrics")).send().await;
+    eventually("figures are served", async || ask().await.is_ok()).await;
+    let figures = ask().await.expect("an answer").text().await.expect("a body");
+    assert!(figures.contains("\npicard_embedding_backlog 0\n") && figures.contains("\npicard_database_up 1\n"), "{figures}");
+    observed.stop().await;
     assert_eq!(
         well,
         json!({ "status": "ok", "checks": { "database": "ok", "embedding": "ok", "llm": "not_configured", "embedding_backlog": 0 } })

@@ -3,7 +3,8 @@
 use futures_util::future::try_join;
 use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
-use picard_domain::{Error, Memory, Reach, Vector};
+use picard_domain::page::ExpirationStatus;
+use picard_domain::{Error, Memory, Permission, Reach, Vector};
 use sqlx::{Executor, FromRow};
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ const CANDIDATES_PER_WINDOW: i64 = 10;
 const MOST_BY_SIGNS: u32 = 1_000;
 /// With fewer public memories than this, comparing all of them is quick.
 const FEW: i64 = 2_000;
+/// The graph's walk loses neighbours when a filter leaves few of those it meets, so with one this many are compared.
+const FEW_WITH_FILTER: i64 = 200_000;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +83,7 @@ impl Store {
         if matches!(reach, Reach::Public { .. } | Reach::PublicOfOthers { .. })
             && wanted.min_similarity.is_none()
             && let Some(index) = PublicIndex::new(wanted.model, wanted.vector.as_slice().len())
-            && self.has_many(reach, filter).await?
+            && self.has_more(reach, filter, if narrows(filter) { FEW_WITH_FILTER } else { FEW }).await?
         {
             let rows = self.near_by_index(reach, filter, wanted, &index).await?;
             // A filter that leaves very little makes the walk through the graph give up; then all are compared.
@@ -130,13 +133,13 @@ impl Store {
         query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)
     }
 
-    async fn has_many(&self, reach: Reach, filter: &MemoryFilter) -> Result<bool, Error> {
+    async fn has_more(&self, reach: Reach, filter: &MemoryFilter, than: i64) -> Result<bool, Error> {
         let mut query = Query::new("SELECT count(*) FROM (SELECT FROM memories m WHERE ");
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
-        query.push(format_args!(" LIMIT {FEW}) AS counted"));
+        query.push(" LIMIT ").push_bind(than).push(") AS counted");
         let count: i64 = query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)?;
-        Ok(count == FEW)
+        Ok(count == than)
     }
 
     async fn near_by_index(
@@ -203,6 +206,16 @@ impl Store {
         self.add_shares(reach.reader(), &mut memories).await?;
         Ok(memories)
     }
+}
+
+/// Whether a filter leaves public memories out that have not expired.
+fn narrows(filter: &MemoryFilter) -> bool {
+    !filter.tags.is_empty()
+        || filter.category.is_some()
+        || filter.created_after.is_some()
+        || filter.created_before.is_some()
+        || filter.permission.is_some_and(|permission| permission != Permission::Public)
+        || filter.expiration_status == ExpirationStatus::Expired
 }
 
 fn push_owner(query: &mut Query, reach: Reach) {

@@ -349,6 +349,7 @@ fn arguments(database_url: &str, key: &str, provider: &Provider, more: &[&str]) 
         ("--embedding-dimensions", "64"),
         ("--embedding-budget-ms", "2000"),
         // Tests that are about limits set them.
+        ("--metrics-addr", "off"),
         ("--token-limit-per-minute", "0"),
         ("--tool-limit-per-minute", "0"),
     ];

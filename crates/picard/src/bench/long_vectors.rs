@@ -1,0 +1,160 @@
+//! Batches of memories, and searches of long vectors, with a provider that costs next to nothing.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use pgvector::HalfVector;
+use reqwest::Client;
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::bare_search::BareSearch;
+use super::corpus::{tidy_up, until_embedded};
+use super::figures::Figures;
+use super::ground::Ground;
+use super::provider::Provider;
+use super::report::{Measurement, Unit};
+use super::server::{Embedding, Server};
+use super::texts::{Kind, text};
+use crate::postgres::databases::{explain, run};
+use crate::problem::Problem;
+use crate::rest::{Credentials, Person};
+
+/// How many memories a batch has.
+const BATCH: u64 = 1_000;
+/// How many batches are compared.
+const BATCHES: u64 = 10;
+/// Storing a batch may take so many times as long as inserting as many rows without anything.
+const BATCH_TARGET: f64 = 2.0;
+/// What the search's statement may take, in milliseconds.
+const SEARCH_TARGET: f64 = 15.0;
+/// How many searches are compared with exact ones.
+const COMPARED: u64 = 50;
+
+/// Measures all of it at a server of its own.
+pub(super) async fn measure(
+    ground: &Ground,
+    http: &Client,
+    credentials: &Credentials,
+    memories: u32,
+    seconds: Duration,
+) -> Result<Vec<Measurement>, Problem> {
+    let provider = Provider::start().await?;
+    let server = Server::start(ground, Embedding::Provider { port: provider.port }).await?;
+    let connect = async |name: &str| Person::connect(http, &server.url, credentials, name).await;
+    let batches = measure_batches(ground, &connect("writer-of-batches").await?, &server.url).await?;
+    let reader = connect(&format!("reader-of-{memories}-long")).await?;
+    complete(ground, &reader, memories, &server.url).await?;
+    let searches = measure_searches(ground, &reader, &provider, seconds).await?;
+    server.stop().await;
+    Ok(std::iter::once(batches).chain(searches).collect())
+}
+
+async fn measure_batches(ground: &Ground, writer: &Person, server_url: &str) -> Result<Measurement, Problem> {
+    let failed = |error: sqlx::Error| explain("insert rows without the server", &error);
+    let mut bare = PgConnection::connect(&ground.superuser_url()).await.map_err(failed)?;
+    let begin = "DROP TABLE IF EXISTS bench_rows; CREATE TABLE bench_rows (LIKE memories INCLUDING ALL)";
+    run(&mut bare, begin.to_owned()).await.map_err(failed)?;
+    let (mut bare_times, mut whole_times) = (Vec::new(), Vec::new());
+    for number in 0..=BATCHES {
+        let texts: Vec<String> = (0..BATCH).map(|row| text(Kind::Submitted, number * BATCH + row)).collect();
+        let began = Instant::now();
+        insert(&mut bare, &texts).await.map_err(failed)?;
+        let bare_time = began.elapsed();
+        let rows: Vec<Value> = texts.iter().map(|text| json!({ "text": text })).collect();
+        let began = Instant::now();
+        writer.call("submit_memories", json!({ "memories": rows })).await?;
+        let whole_time = began.elapsed();
+        until_embedded(server_url).await?;
+        // The first one opens connections and plans statements.
+        if number > 0 {
+            bare_times.push(bare_time);
+            whole_times.push(whole_time);
+        }
+    }
+    run(&mut bare, "DROP TABLE bench_rows".to_owned()).await.map_err(failed)?;
+    let owner = Uuid::parse_str(&writer.id).map_err(|error| Problem::from_error("read the id that the server gave", &error))?;
+    sqlx::query("DELETE FROM memories WHERE user_id = $1").bind(owner).execute(&mut bare).await.map_err(failed)?;
+    let ratios = bare_times.iter().zip(&whole_times).map(|(bare, whole)| whole.as_secs_f64() / bare.as_secs_f64()).collect();
+    let times = (Figures::of_times(&bare_times), Figures::of_times(&whole_times));
+    Ok(Measurement::ratio("submit_memories of 1,000, against inserting bare rows", times, Figures::of(ratios), BATCH_TARGET))
+}
+
+/// One statement with all rows; the text is as long as a sealed one.
+async fn insert(connection: &mut PgConnection, texts: &[String]) -> Result<(), sqlx::Error> {
+    let ids: Vec<Uuid> = texts.iter().map(|_| Uuid::new_v4()).collect();
+    let sealed: Vec<String> = texts.iter().map(|text| "x".repeat((text.len() + 41 + 73) * 4 / 3)).collect();
+    sqlx::query(
+        "INSERT INTO bench_rows (id, user_id, ciphertext, permission, created_at, updated_at)
+         SELECT r.id, $1, r.ciphertext, 'private', now(), now() FROM unnest($2::uuid[], $3::text[]) AS r (id, ciphertext)",
+    )
+    .bind(Uuid::nil())
+    .bind(ids)
+    .bind(sealed)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// Adds what is missing until the person has so many memories.
+async fn complete(ground: &Ground, reader: &Person, wanted: u32, server_url: &str) -> Result<(), Problem> {
+    let answer = reader.call("retrieve_memories", json!({ "limit": 1 })).await?;
+    let mut there = answer["total"].as_u64().unwrap_or_default();
+    while there < u64::from(wanted) {
+        let end = (there + BATCH).min(u64::from(wanted));
+        let rows: Vec<Value> = (there..end).map(|number| json!({ "text": text(Kind::Kept, number) })).collect();
+        reader.call("submit_memories", json!({ "memories": rows })).await?;
+        there = end;
+    }
+    until_embedded(server_url).await?;
+    tidy_up(&ground.superuser_url()).await.map_err(|error| explain("analyze the bench's database", &error))
+}
+
+async fn measure_searches(
+    ground: &Ground,
+    reader: &Person,
+    provider: &Provider,
+    seconds: Duration,
+) -> Result<[Measurement; 2], Problem> {
+    let model = format!("bench@{}", super::provider::DIMENSIONS);
+    let mut search = BareSearch::prepare(ground, reader, &model).await?;
+    let failed = |error: sqlx::Error| explain("search exactly", &error);
+    let mut exact = PgConnection::connect(&ground.superuser_url()).await.map_err(failed)?;
+    let mut missed = Vec::new();
+    for number in 0..COMPARED {
+        let vector = provider.vector(&text(Kind::Query, number));
+        let found: HashSet<Uuid> = search.ids(&vector).await?.into_iter().take(10).collect();
+        let nearest: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT memory_id FROM memory_embeddings WHERE user_id = $1 AND model = $2 ORDER BY (embedding <=> $3) + 0 LIMIT 10",
+        )
+        .bind(search.owner)
+        .bind(&model)
+        .bind(HalfVector::from_f32_slice(&vector))
+        .fetch_all(&mut exact)
+        .await
+        .map_err(failed)?;
+        let lost = nearest.iter().filter(|id| !found.contains(id)).count();
+        missed.push(100.0 * f64::from(u32::try_from(lost).unwrap_or(u32::MAX)) / 10.0);
+    }
+    let mut times = Vec::new();
+    let began = Instant::now();
+    let mut number = 0;
+    while began.elapsed() < seconds || number < 10 {
+        let vector = provider.vector(&text(Kind::Query, number));
+        let time = search.time(&vector).await?;
+        if number >= 10 {
+            times.push(time);
+        }
+        number += 1;
+    }
+    Ok([
+        Measurement::plain(
+            "own search, 1,536 numbers, the statement alone",
+            (Unit::Milliseconds, Figures::of_times(&times)),
+            SEARCH_TARGET,
+        ),
+        Measurement::plain("  of the ten nearest, missed by comparing signs first", (Unit::Percent, Figures::of(missed)), 0.0),
+    ])
+}

@@ -1,0 +1,78 @@
+//! A provider of long vectors that costs next to nothing: every word is a direction, and a text is the sum of its words.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::texts::Random;
+use crate::problem::Problem;
+
+/// As many numbers as the vectors of the best-known provider have.
+pub(super) const DIMENSIONS: usize = 1_536;
+
+type Words = Arc<Mutex<HashMap<String, Vec<f32>>>>;
+
+/// The provider; it ends when it is dropped.
+pub(super) struct Provider {
+    pub(super) port: u16,
+    words: Words,
+    serving: JoinHandle<()>,
+}
+
+impl Provider {
+    /// Starts on a free port.
+    pub(super) async fn start() -> Result<Self, Problem> {
+        let failed = |error: std::io::Error| Problem::from_error("start the bench's provider of embeddings", &error);
+        let words = Words::default();
+        let router = Router::new().route("/v1/embeddings", post(embeddings)).with_state(Arc::clone(&words));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        let serving = tokio::spawn(async move {
+            // It ends with the bench.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { port, words, serving })
+    }
+
+    /// The vector of a text, as the server gets it.
+    pub(super) fn vector(&self, text: &str) -> Vec<f32> {
+        vector(&self.words, text)
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn embeddings(State(words): State<Words>, Json(request): Json<Value>) -> Json<Value> {
+    let texts = request["input"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let data: Vec<Value> =
+        texts.enumerate().map(|(index, text)| json!({ "index": index, "embedding": vector(&words, text) })).collect();
+    Json(json!({ "object": "list", "model": request["model"], "data": data, "usage": { "prompt_tokens": 0, "total_tokens": 0 } }))
+}
+
+fn vector(words: &Words, text: &str) -> Vec<f32> {
+    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sum = vec![0.0_f32; DIMENSIONS];
+    for word in text.split_whitespace() {
+        let direction = words.entry(word.to_owned()).or_insert_with(|| direction(word));
+        sum.iter_mut().zip(direction.iter()).for_each(|(sum, part)| *sum += part);
+    }
+    let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    sum.iter().map(|number| number / length).collect()
+}
+
+fn direction(word: &str) -> Vec<f32> {
+    let seed = word.bytes().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let mut random = Random(seed);
+    #[expect(clippy::cast_precision_loss, reason = "numbers up to a million are exact")]
+    let number = |random: &mut Random| random.below(2_000_001) as f32 / 1_000_000.0 - 1.0;
+    (0..DIMENSIONS).map(|_| number(&mut random)).collect()
+}
