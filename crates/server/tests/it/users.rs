@@ -287,7 +287,7 @@ async fn analytics_count_ones_own_memories(pool: PgPool) {
 
     assert_eq!(
         (status, &figures["memories"]),
-        (200, &json!({ "total": 4, "public": 1, "private": 3, "expired": 0 })),
+        (200, &json!({ "total": 4, "public": 1, "shared": 0, "aggregate": 0, "private": 3, "expired": 0 })),
         "{figures}"
     );
     assert_eq!(figures["tags"], json!([{ "tag": "tea", "count": 2 }, { "tag": "kitchen", "count": 1 }]));

@@ -276,7 +276,7 @@ fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windo
     query.push(" AND ");
     push_reach(&mut query, reach);
     push_filter(&mut query, filter);
-    query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push(") LIMIT ");
+    query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push("::halfvec) LIMIT ");
     query.push_bind(windows.max(10) * CANDIDATES_PER_WINDOW);
     query.push(") AS c JOIN memory_embeddings f ON f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
     query.push_bind(wanted.model.to_owned());
