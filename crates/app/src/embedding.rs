@@ -69,7 +69,7 @@ impl App {
     /// # Errors
     /// As every statement.
     pub fn embedding_backlog<'a>(&'a self) -> BoxFuture<'a, Result<i64, Error>> {
-        Box::pin(async move { self.0.store.embedding_backlog().await })
+        Box::pin(async move { self.0.store.embedding_backlog(self.0.embedder.model()).await })
     }
 }
 

@@ -244,14 +244,17 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// How many texts wait for their embedding.
+    /// How many texts wait for their embedding by this model.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn embedding_backlog(&self) -> Result<i64, Error> {
-        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM embedding_jobs WHERE failed_at IS NULL"#)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(storage_error)
+    pub async fn embedding_backlog(&self, model: &str) -> Result<i64, Error> {
+        sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM embedding_jobs WHERE failed_at IS NULL AND model IN ('', $1)"#,
+            model
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)
     }
 }

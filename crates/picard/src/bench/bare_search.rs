@@ -11,6 +11,7 @@ use sqlx::{Statement as _, TypeInfo as _};
 use uuid::Uuid;
 
 use super::ground::Ground;
+use super::server::Embedding;
 use crate::postgres::databases::explain;
 use crate::problem::Problem;
 use crate::rest::Person;
@@ -35,11 +36,11 @@ pub(super) struct BareSearch {
 
 impl BareSearch {
     /// Lets the server search once and looks up in PostgreSQL what it ran.
-    pub(super) async fn prepare(ground: &Ground, owner: &Person, model: &str) -> Result<Self, Problem> {
+    pub(super) async fn prepare(ground: &Ground, embedding: Embedding, owner: &Person, model: &str) -> Result<Self, Problem> {
         owner.call("query_memory", question("the first search")).await?;
         let failed = |error: sqlx::Error| explain("prepare the search without the server", &error);
-        let statement = latest_search(&ground.superuser_url()).await.map_err(failed)?;
-        let mut connection = PgConnection::connect(&ground.database_url()).await.map_err(failed)?;
+        let statement = latest_search(&ground.superuser_url(embedding)).await.map_err(failed)?;
+        let mut connection = PgConnection::connect(&ground.database_url(embedding)).await.map_err(failed)?;
         let prepared = connection.prepare(AssertSqlSafe(statement.clone()).into_sql_str());
         let prepared = prepared.await.map_err(failed)?;
         let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();

@@ -7,6 +7,7 @@ use reqwest::{Client, StatusCode};
 use super::figures::{Figures, milliseconds};
 use super::ground::Ground;
 use super::report::{Measurement, Unit};
+use super::server::Embedding;
 use crate::problem::Problem;
 use crate::rest::Person;
 
@@ -23,7 +24,7 @@ pub(super) async fn measure(
     server_url: &str,
     seconds: Duration,
 ) -> Result<Measurement, Problem> {
-    let probe = picard_server::probe(ground.config()?, server_url.to_owned()).await;
+    let probe = picard_server::probe(ground.config(Embedding::Local)?, server_url.to_owned()).await;
     let probe = probe.map_err(|error| Problem::from_error("start the probe", &error))?;
     let ask = async |path: &str| {
         let began = Instant::now();

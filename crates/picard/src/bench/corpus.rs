@@ -30,7 +30,7 @@ pub(super) async fn complete(
         import(ground, username, there..u64::from(wanted)).await?;
     }
     until_embedded(server_url).await?;
-    let tidied = tidy_up(&ground.superuser_url()).await;
+    let tidied = tidy_up(&ground.superuser_url(Embedding::Local)).await;
     tidied.map_err(|error| explain("analyze the bench's database", &error))
 }
 

@@ -23,6 +23,8 @@ use crate::random;
 use crate::rest::{Credentials, send};
 
 const DATABASE: &str = "picard_server";
+/// Memories of another model have a database of their own: a server embeds all that it finds with its model.
+const LONG_DATABASE: &str = "picard_server_long";
 const ADMINISTRATOR: &str = "admin";
 
 /// PostgreSQL shows statements of other connections up to this length (1024 bytes by default, which is too short).
@@ -60,26 +62,29 @@ impl Ground {
             last_port: None,
         };
         let cluster = start(&plan, installation).await?;
-        let owned = Owned { name: DATABASE, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
-        ensure_owned(&cluster, &owned).await?;
+        for name in [DATABASE, LONG_DATABASE] {
+            let owned = Owned { name, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
+            ensure_owned(&cluster, &owned).await?;
+        }
         Ok(Self { cluster, folder, kept, model_dir, _lock: lock })
     }
 
     /// The server's database as the server's own role.
-    pub(super) fn database_url(&self) -> String {
+    pub(super) fn database_url(&self, embedding: Embedding) -> String {
         let password = value(&self.kept, "SERVER_PASSWORD");
-        self.cluster.url_as(DATABASE, &password, DATABASE)
+        let name = database(embedding);
+        self.cluster.url_as(name, &password, name)
     }
 
     /// The server's database as the superuser.
-    pub(super) fn superuser_url(&self) -> String {
-        self.cluster.url(DATABASE)
+    pub(super) fn superuser_url(&self, embedding: Embedding) -> String {
+        self.cluster.url(database(embedding))
     }
 
     /// The server's settings, except for its address.
     pub(super) fn variables(&self, embedding: Embedding) -> Vec<(String, String)> {
         let mut variables =
-            vec![("DATABASE_URL", self.database_url()), ("ENCRYPTION_KEYS", value(&self.kept, "ENCRYPTION_KEYS"))];
+            vec![("DATABASE_URL", self.database_url(embedding)), ("ENCRYPTION_KEYS", value(&self.kept, "ENCRYPTION_KEYS"))];
         // High enough for the bench, and still counted: what a limit costs is part of what is measured.
         variables.extend(["TOOL_LIMIT_PER_MINUTE", "TOKEN_LIMIT_PER_MINUTE"].map(|name| (name, 1_000_000_000.to_string())));
         match embedding {
@@ -103,29 +108,40 @@ impl Ground {
     }
 
     /// The server's configuration.
-    pub(super) fn config(&self) -> Result<picard_server::Config, Problem> {
-        configure(Program::Server, &self.variables(Embedding::Local))
+    pub(super) fn config(&self, embedding: Embedding) -> Result<picard_server::Config, Problem> {
+        configure(Program::Server, &self.variables(embedding))
     }
 
     /// The local model, loaded into this process as the server loads it.
     pub(super) fn embedder(&self) -> Result<Arc<dyn Embedder>, Problem> {
-        let embedder = picard_server::embedder(&self.config()?);
+        let embedder = picard_server::embedder(&self.config(Embedding::Local)?);
         embedder.map_err(|error| Problem::from_error("load the local model", &error))
     }
 
     /// The bench's client at the server, registered the first time.
-    pub(super) async fn credentials(&mut self, http: &Client, url: &str) -> Result<Credentials, Problem> {
-        if self.kept.get("CLIENT_ID").is_none() {
-            self.register(http, url).await?;
+    pub(super) async fn credentials(&mut self, http: &Client, url: &str, embedding: Embedding) -> Result<Credentials, Problem> {
+        let (id, secret) = if database(embedding) == DATABASE {
+            ("CLIENT_ID", "CLIENT_SECRET")
+        } else {
+            ("LONG_CLIENT_ID", "LONG_CLIENT_SECRET")
+        };
+        if self.kept.get(id).is_none() {
+            self.register(http, url, embedding, [(id, "client_id"), (secret, "client_secret")]).await?;
         }
-        Ok(Credentials { id: value(&self.kept, "CLIENT_ID"), secret: value(&self.kept, "CLIENT_SECRET") })
+        Ok(Credentials { id: value(&self.kept, id), secret: value(&self.kept, secret) })
     }
 
-    async fn register(&mut self, http: &Client, url: &str) -> Result<(), Problem> {
+    async fn register(
+        &mut self,
+        http: &Client,
+        url: &str,
+        embedding: Embedding,
+        names: [(&'static str, &str); 2],
+    ) -> Result<(), Problem> {
         let password = value(&self.kept, "ADMIN_PASSWORD");
         let administrator =
             NewAdministrator { username: ADMINISTRATOR.to_owned(), email: None, password: SecretString::from(password.clone()) };
-        let created = picard_server::create_admin(&self.config()?, administrator).await;
+        let created = picard_server::create_admin(&self.config(embedding)?, administrator).await;
         created.map_err(|error| Problem::from_error("create the administrator", &error))?;
         let request =
             http.post(format!("{url}/api/admin/clients/register")).basic_auth(ADMINISTRATOR, Some(password)).json(&json!({
@@ -134,11 +150,15 @@ impl Ground {
                 "scopes": ["memories:read", "memories:write"],
             }));
         let answer = send("register the bench at the server", request).await?;
-        for (name, member) in [("CLIENT_ID", "client_id"), ("CLIENT_SECRET", "client_secret")] {
+        for (name, member) in names {
             self.kept.set(name, answer[member].as_str().unwrap_or_default());
         }
         self.kept.save()
     }
+}
+
+fn database(embedding: Embedding) -> &'static str {
+    if matches!(embedding, Embedding::Provider { .. }) { LONG_DATABASE } else { DATABASE }
 }
 
 fn value(kept: &EnvFile, name: &str) -> String {

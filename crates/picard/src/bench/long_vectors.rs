@@ -20,8 +20,10 @@ use super::server::{Embedding, Server};
 use super::texts::{Kind, text};
 use crate::postgres::databases::{explain, run};
 use crate::problem::Problem;
-use crate::rest::{Credentials, Person};
+use crate::rest::Person;
 
+/// Which database: the port makes no difference.
+const LONG: Embedding = Embedding::Provider { port: 0 };
 /// How many memories a batch has.
 const BATCH: u64 = 1_000;
 /// How many batches are compared.
@@ -35,15 +37,17 @@ const COMPARED: u64 = 50;
 
 /// Measures all of it at a server of its own.
 pub(super) async fn measure(
-    ground: &Ground,
+    ground: &mut Ground,
     http: &Client,
-    credentials: &Credentials,
     memories: u32,
     seconds: Duration,
 ) -> Result<Vec<Measurement>, Problem> {
     let provider = Provider::start().await?;
-    let server = Server::start(ground, Embedding::Provider { port: provider.port }).await?;
-    let connect = async |name: &str| Person::connect(http, &server.url, credentials, name).await;
+    let embedding = Embedding::Provider { port: provider.port };
+    let server = Server::start(ground, embedding).await?;
+    let credentials = ground.credentials(http, &server.url, embedding).await?;
+    let ground = &*ground;
+    let connect = async |name: &str| Person::connect(http, &server.url, &credentials, name).await;
     let batches = measure_batches(ground, &connect("writer-of-batches").await?, &server.url).await?;
     let reader = connect(&format!("reader-of-{memories}-long")).await?;
     complete(ground, &reader, memories, &server.url).await?;
@@ -54,7 +58,7 @@ pub(super) async fn measure(
 
 async fn measure_batches(ground: &Ground, writer: &Person, server_url: &str) -> Result<Measurement, Problem> {
     let failed = |error: sqlx::Error| explain("insert rows without the server", &error);
-    let mut bare = PgConnection::connect(&ground.superuser_url()).await.map_err(failed)?;
+    let mut bare = PgConnection::connect(&ground.superuser_url(LONG)).await.map_err(failed)?;
     let begin = "DROP TABLE IF EXISTS bench_rows; CREATE TABLE bench_rows (LIKE memories INCLUDING ALL)";
     run(&mut bare, begin.to_owned()).await.map_err(failed)?;
     let (mut bare_times, mut whole_times) = (Vec::new(), Vec::new());
@@ -109,7 +113,7 @@ async fn complete(ground: &Ground, reader: &Person, wanted: u32, server_url: &st
         there = end;
     }
     until_embedded(server_url).await?;
-    tidy_up(&ground.superuser_url()).await.map_err(|error| explain("analyze the bench's database", &error))
+    tidy_up(&ground.superuser_url(LONG)).await.map_err(|error| explain("analyze the bench's database", &error))
 }
 
 async fn measure_searches(
@@ -119,9 +123,9 @@ async fn measure_searches(
     seconds: Duration,
 ) -> Result<[Measurement; 2], Problem> {
     let model = format!("bench@{}", super::provider::DIMENSIONS);
-    let mut search = BareSearch::prepare(ground, reader, &model).await?;
+    let mut search = BareSearch::prepare(ground, LONG, reader, &model).await?;
     let failed = |error: sqlx::Error| explain("search exactly", &error);
-    let mut exact = PgConnection::connect(&ground.superuser_url()).await.map_err(failed)?;
+    let mut exact = PgConnection::connect(&ground.superuser_url(LONG)).await.map_err(failed)?;
     let mut missed = Vec::new();
     for number in 0..COMPARED {
         let vector = provider.vector(&text(Kind::Query, number));

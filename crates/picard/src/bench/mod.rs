@@ -83,7 +83,7 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     let http = rest::client()?;
     let embedder = ground.embedder()?;
     let server = Server::start(ground, Embedding::Local).await?;
-    let credentials = ground.credentials(&http, &server.url).await?;
+    let credentials = ground.credentials(&http, &server.url, Embedding::Local).await?;
     let reader = format!("reader-of-{}", arguments.memories);
     let reader = (Person::connect(&http, &server.url, &credentials, &reader).await?, reader);
     corpus::complete(ground, &reader, arguments.memories, &server.url).await?;
@@ -92,12 +92,12 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     eprintln!("picard: measuring submit_memory");
     let submit = bench.submit_memory(&writer).await?;
     eprintln!("picard: measuring query_memory");
-    let search = bare_search::BareSearch::prepare(ground, &reader.0, embedder.model()).await?;
+    let search = bare_search::BareSearch::prepare(ground, Embedding::Local, &reader.0, embedder.model()).await?;
     let query = bench.query_memory(&reader.0, search).await?;
     eprintln!("picard: measuring the verification of bearer tokens");
     let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
     server.stop().await;
     eprintln!("picard: measuring batches, and searches of long vectors");
-    let long = long_vectors::measure(ground, &http, &credentials, arguments.memories, seconds).await?;
+    let long = long_vectors::measure(ground, &http, arguments.memories, seconds).await?;
     Ok([vec![submit], query, vec![bearer], long].concat())
 }

@@ -61,7 +61,7 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
 
     assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)], true).await.expect("an answer"), "FLT-20");
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 0);
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 1, "the job of the new text stays");
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1, "the job of the new text stays");
 
     for _ in 0..2 {
         assert!(
@@ -70,7 +70,7 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
         );
     }
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 2);
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 0);
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 0);
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -96,7 +96,7 @@ async fn a_change_that_races_with_an_embedding_never_mixes_versions(pool: PgPool
             .expect("a number");
         assert_eq!(left, 0, "FLT-20 round {round}: no vector of the old text beside the new one");
     }
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 40, "each new text waits for its own");
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 40, "each new text waits for its own");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
@@ -125,9 +125,9 @@ async fn a_text_that_cannot_be_embedded_is_given_up_and_a_new_one_tried(pool: Pg
     let id = memory(&store, ada, "first").await;
 
     store.fail_embedding("model", id, 7, "of another version").await.expect("an answer");
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 1, "only the text that failed is given up");
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1, "only the text that failed is given up");
     store.fail_embedding("model", id, 1, "too strange").await.expect("an answer");
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 0);
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 0);
     assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
 
     let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
@@ -163,7 +163,7 @@ async fn a_postponed_job_waits(pool: PgPool) {
 
     store.postpone_embeddings("model", &[id], LEASE, "busy").await.expect("an answer");
     assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
-    assert_eq!(store.embedding_backlog().await.expect("a number"), 1);
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1);
 
     store.postpone_embeddings("model", &[id], Duration::ZERO, "again").await.expect("an answer");
     assert_eq!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").len(), 1);
