@@ -38,8 +38,10 @@ pub enum Effect {
     Read,
     /// It adds; called twice it adds twice.
     Add,
-    /// It replaces or removes; called twice it changes nothing more.
-    Replace,
+    /// It replaces; called twice it makes a new version each time.
+    Change,
+    /// It removes; called twice it changes nothing more.
+    Remove,
 }
 
 /// Every tool, in the order in which they are listed.
@@ -92,7 +94,7 @@ pub static CATALOGUE: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "update_memory",
             "Change a memory",
             Scope::Write,
-            Effect::Replace,
+            Effect::Change,
             "Changes text, permission, tags, category or expiration date of one of the caller's own memories; what is left out \
              stays. Give the version that you read to be sure that nobody changed it meanwhile. Use it to correct or extend \
              what is remembered; for something new use submit_memory.",
@@ -101,7 +103,7 @@ pub static CATALOGUE: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "delete_memory",
             "Delete a memory",
             Scope::Write,
-            Effect::Replace,
+            Effect::Remove,
             "Deletes one of the caller's own memories for good; it cannot be brought back. Use it when the person asks for it. \
              To let a memory end by itself set an expiration date with update_memory.",
         ),
@@ -109,7 +111,7 @@ pub static CATALOGUE: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "modify_permissions",
             "Change who may see a memory",
             Scope::Write,
-            Effect::Replace,
+            Effect::Change,
             "Makes one of the caller's own memories private (the owner alone), public (every signed-in person, by search too), \
              shared (the people and groups in shared_with) or aggregate (nobody, but it counts in anonymous statistics). \
              Use it only when the person has said who shall see the memory.",
@@ -126,9 +128,9 @@ pub static CATALOGUE: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "restore_memory",
             "Restore a version",
             Scope::Write,
-            Effect::Replace,
-            "Brings text, tags, category and expiration date of an earlier version of one of the caller's own memories back, as a \
-             new version. It never shows the memory to more people than now. Use it when the person wants to undo a change; \
+            Effect::Change,
+            "Brings text, tags, category and expiration date (unless it has passed) of an earlier version of one of the caller's own \
+             memories back, as a new version. It never shows the memory to more people than now. Use it when the person wants to undo a change; \
              memory_history lists the versions.",
         ),
         tool::<QueryMemory, SearchHits>(
@@ -207,11 +209,15 @@ fn tidy(schema: &mut Map<String, Value>) {
         return;
     };
     for property in properties.values_mut().filter_map(Value::as_object_mut) {
+        // Leaving a member out is never the same as null: where it is allowed, null empties.
+        if property.get("default").is_some_and(Value::is_null) {
+            property.remove("default");
+        }
         if property.remove("x-nullable").is_some() {
             continue;
         }
-        if property.get("default").is_some_and(Value::is_null) {
-            property.remove("default");
+        if let Some(Value::Object(items)) = property.get_mut("items") {
+            tidy(items);
         }
         if let Some(Value::Array(types)) = property.get_mut("type") {
             types.retain(|name| name != "null");

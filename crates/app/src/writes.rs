@@ -267,6 +267,9 @@ impl App {
 
     /// One memory of a batch, checked alone: a wrong one must not undo the others in the transaction.
     async fn batch_memory(&self, caller: &Caller, value: serde_json::Value) -> Result<BatchMemory, Error> {
+        if !value.is_object() {
+            return Err(Error::invalid("", "must be a JSON object"));
+        }
         let row: BatchMemory = arguments::parse(value)?;
         self.check_future(row.expiration_date)?;
         if let Some(shared_with) = &row.shared_with {

@@ -22,8 +22,8 @@ fn listed(tool: &catalogue::Tool) -> Tool {
 fn annotations(effect: Effect) -> ToolAnnotations {
     ToolAnnotations::new()
         .read_only(effect == Effect::Read)
-        .destructive(effect == Effect::Replace)
-        .idempotent(effect != Effect::Add)
+        .destructive(matches!(effect, Effect::Change | Effect::Remove))
+        .idempotent(matches!(effect, Effect::Read | Effect::Remove))
         .open_world(false)
 }
 
@@ -102,7 +102,8 @@ mod tests {
         };
         assert_eq!(hints(Effect::Read), [true, false, true, false], "LLM-11");
         assert_eq!(hints(Effect::Add), [false, false, false, false]);
-        assert_eq!(hints(Effect::Replace), [false, true, true, false]);
+        assert_eq!(hints(Effect::Change), [false, true, false, false]);
+        assert_eq!(hints(Effect::Remove), [false, true, true, false]);
     }
 
     #[test]

@@ -20,7 +20,11 @@ impl<R: BufRead> JsonItems<R> {
     /// comes as an error, and reading goes on behind it.
     pub(crate) fn next_item(&mut self) -> io::Result<Option<Result<Vec<u8>, &'static str>>> {
         loop {
-            let Some(byte) = self.peek()? else { return Ok(None) };
+            let Some(byte) = self.peek()? else {
+                // Said once: a file that was cut off must not look complete.
+                let is_cut_off = std::mem::take(&mut self.is_in_array);
+                return Ok(is_cut_off.then_some(Err("ends before its array is closed: it was cut off")));
+            };
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' | 0x1e => self.source.consume(1),
                 b'[' if !self.is_in_array => {
@@ -136,11 +140,9 @@ mod tests {
         assert_eq!(items(r#" {"memories": [{"text": "a"}]} "#), [r#"{"memories": [{"text": "a"}]}"#]);
         assert_eq!(items(r#"[1, "a, b", null, [[]]]"#), ["1", "\"a, b\"", "null", "[[]]"]);
         assert!(items(" [ ] ").is_empty() && items("").is_empty());
-        assert_eq!(
-            items("[{\"text\": \"open\n{\"text\": \"b\"}]"),
-            ["{\"text\": \"open\n{\"text\": \"b\"}]"],
-            "unclosed to the end"
-        );
+        let mut cut_off = JsonItems::new(&b"[{},"[..]);
+        let all: Vec<bool> = std::iter::from_fn(|| cut_off.next_item().expect("a stream")).map(|item| item.is_ok()).collect();
+        assert_eq!(all, [true, false], "what was cut off does not look complete");
     }
 
     #[test]

@@ -90,7 +90,9 @@ impl ImportWorker {
         let now = self.app.0.clock.now();
         let all = rows.len();
         let is_new = |row: &ImportMemory| own_id(row).is_none_or(|id| !there.contains(&id));
-        let memory = |row: ImportMemory| {
+        let memory = |(position, row): (u64, ImportMemory)| {
+            // Rows without a time keep their order.
+            let written = now.as_offset_date_time() + Duration::from_micros(position);
             let mut shared_with = row.shared_with;
             // Groups of another place, or that one has left: the memory comes all the same, for fewer people.
             shared_with.groups.retain(|group| own_groups.contains(group));
@@ -102,12 +104,12 @@ impl ImportWorker {
                 tags: row.tags,
                 category: row.category,
                 expiration_date: row.expiration_date,
-                created_at: row.created_at.unwrap_or(now),
+                created_at: row.created_at.unwrap_or_else(|| written.into()),
                 updated_at: now,
                 windows: Vec::new(),
             }
         };
-        let memories: Vec<NewMemory> = rows.into_iter().filter(is_new).map(memory).collect();
+        let memories: Vec<NewMemory> = (0..).zip(rows.into_iter().filter(is_new)).map(memory).collect();
         let skipped = i64::try_from(all - memories.len()).unwrap_or(0);
         Ok((memories, skipped))
     }

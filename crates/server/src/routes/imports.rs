@@ -54,7 +54,7 @@ pub(crate) async fn import_memories(
         Err(_) => return refused(&state, Error::invalid("on_error", "must be stop or continue, and nothing else may be given")),
     };
     let Some(format) = format(request.headers()) else {
-        let detail = "The body must be application/x-ndjson, text/csv or application/json.";
+        let detail = "The body must be application/x-ndjson, text/csv or application/json, in UTF-8 and not compressed.";
         return Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail).into_response();
     };
     let on_error = if matches!(query.on_error, Some(OnErrorWord::Stop)) { OnError::Stop } else { OnError::Continue };
@@ -71,7 +71,19 @@ pub(crate) async fn import_memories(
 }
 
 fn format(headers: &HeaderMap) -> Option<ImportFormat> {
+    // Not compressed, and UTF-8.
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return None;
+    }
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let mut parameters = kind.split(';').skip(1).filter_map(|part| part.trim().split_once('='));
+    let is_foreign = |(name, value): (&str, &str)| {
+        let value = value.trim_matches('"');
+        name.eq_ignore_ascii_case("charset") && !["utf-8", "utf8"].iter().any(|utf8| value.eq_ignore_ascii_case(utf8))
+    };
+    if parameters.any(is_foreign) {
+        return None;
+    }
     match kind.split(';').next()?.trim().to_ascii_lowercase().as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
             Some(ImportFormat::Ndjson)

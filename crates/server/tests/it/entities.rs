@@ -61,6 +61,9 @@ async fn a_list_takes_its_filters_as_parameters(pool: PgPool) {
         let expected = server.call(&ada, "get_memories", data).await;
         assert_eq!((ids(&page), &page["total"]), (ids(&expected), &expected["total"]), "{query}");
     }
+    let first = get(&server, &ada, "/api/memories?limit=2", None).await;
+    let again = get(&server, &ada, "/api/memories?limit=2", Some(&tag(&first))).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "a page that is not the last");
     let all = get(&server, &ada, "/api/memories/", None).await;
     assert_eq!(get(&server, &ada, "/api/memories", Some(&tag(&all))).await.status(), StatusCode::NOT_MODIFIED);
     for wrong in ["?limit=0", "?limit=x", "?sort=x", "?color=red", "?limit=1&limit=2", "?cursor=x", "?user_id=x"] {

@@ -8,7 +8,7 @@ use picard_domain::{Error, Memory, MemoryId, MemoryText, Permission, Timestamp, 
 use sqlx::{Postgres, Transaction};
 
 use super::create::Writer;
-use super::shares::{replace_shares, shares_of};
+use super::shares::{drop_foreign_groups, replace_shares, shares_of};
 use super::words::WordHasher;
 use super::{COLUMNS, Decryptor, MemoryRow, binding};
 use crate::Store;
@@ -79,8 +79,11 @@ impl Store {
         let mut hasher = WordHasher::new(&key, open_words);
         self.write_words(&mut transaction, owner, id, &key, &before, change, &mut hasher).await?;
         write_vectors(&mut transaction, writer, id, change).await?;
-        if let Some(shared_with) = &change.shared_with {
-            replace_shares(&mut transaction, owner, id, shared_with).await?;
+        match &change.shared_with {
+            Some(shared_with) => replace_shares(&mut transaction, owner, id, shared_with).await?,
+            // The list that stayed may name groups that the owner has left meanwhile: nobody shares into those.
+            None if change.permission == Some(Permission::Shared) => drop_foreign_groups(&mut transaction, owner, id).await?,
+            None => {}
         }
         let memory = self.read_in(&mut transaction, owner, id).await?;
         if let Some(once) = writer.once {

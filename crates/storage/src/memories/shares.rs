@@ -96,6 +96,26 @@ pub(crate) async fn replace_shares(
     insert_shares(transaction, owner, &people, &groups).await
 }
 
+/// Takes groups out of a memory's list that its owner neither owns nor is in.
+pub(crate) async fn drop_foreign_groups(
+    transaction: &mut Transaction<'_, Postgres>,
+    owner: UserId,
+    memory: MemoryId,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "DELETE FROM memory_shared_groups s
+         WHERE s.memory_id = $1
+           AND NOT EXISTS (SELECT 1 FROM groups g WHERE g.id = s.group_id AND g.user_id = $2)
+           AND NOT EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = s.group_id AND m.user_id = $2)",
+        memory.0,
+        owner.0,
+    )
+    .execute(&mut **transaction)
+    .await
+    .map(|_| ())
+    .map_err(storage_error)
+}
+
 /// The lists of these memories of one owner; what is not shared has none.
 pub(crate) async fn shares_of(
     database: impl PgExecutor<'_>,
