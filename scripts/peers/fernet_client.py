@@ -10,9 +10,8 @@ import struct
 import sys
 import urllib.request
 import uuid
-from urllib.parse import unquote, urlsplit
 
-import pg8000.native
+import psycopg
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from checks import Checks, Wire, expect, expect_equal
@@ -37,20 +36,17 @@ class Peer:
                   "username": f"fernet-{uuid.uuid4().hex[:8]}", "create_if_not_exists": True}
         self.url = url
         self.bearer = "Bearer " + ask(f"{url}/api/user-tokens/user-token", person)["access_token"]
-        database = urlsplit(os.environ["DATABASE_URL"])
-        self.database = pg8000.native.Connection(
-            unquote(database.username), host=database.hostname, port=database.port,
-            password=unquote(database.password or ""), database=database.path.lstrip("/"))
+        self.database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
         self.ring = MultiFernet([Fernet(key.strip()) for key in os.environ["ENCRYPTION_KEYS"].split(",")])
 
     def tool(self, name, **data):
         return ask(f"{self.url}/api/tools", {"tool": name, "data": data}, self.bearer)["data"]
 
     def row(self, memory):
-        rows = self.database.run(
-            "SELECT m.ciphertext, u.data_key, m.user_id, m.text_version FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = :id",
-            id=memory["id"])
-        return rows[0]
+        rows = self.database.execute(
+            "SELECT m.ciphertext, u.data_key, m.user_id, m.text_version FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = %s",
+            [memory["id"]])
+        return rows.fetchone()
 
 
 def header(memory, version):
@@ -78,7 +74,7 @@ def main(url, username, password):
                 pass
         with checks.check("encrypts a text that the server reads"):
             token = key.encrypt(header(memory, version) + b"written by Python").decode()
-            peer.database.run("UPDATE memories SET ciphertext = :token WHERE id = :id", token=token, id=memory["id"])
+            peer.database.execute("UPDATE memories SET ciphertext = %s WHERE id = %s", [token, memory["id"]])
             expect_equal("the text", peer.tool("get_memory", memory_id=memory["id"])["text"], "written by Python")
     checks.finish()
 
