@@ -30,7 +30,12 @@ fn field_error(path: &str, message: &str) -> FieldError {
         let known = message.split_once("expected ").map_or(String::new(), |(_, known)| format!("; known: {known}"));
         return FieldError::new(field, format!("is not known here{known}"));
     }
-    FieldError::new(parent, message)
+    // "invalid type: integer `1`, expected a string", "unknown variant `x`, expected one of `a`, `b`".
+    let is_serdes = ["invalid ", "unknown variant "].iter().any(|before| message.starts_with(before));
+    match message.split_once(", expected ") {
+        Some((_, wanted)) if is_serdes => FieldError::new(parent, format!("must be {wanted}")),
+        _ => FieldError::new(parent, message),
+    }
 }
 
 fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {

@@ -7,6 +7,7 @@ use picard_domain::{Caller, Error, GroupId, Scope, UserId};
 use picard_storage::groups::MemberAdded;
 
 use crate::App;
+use crate::tools::once_of;
 
 /// A page of groups.
 #[derive(Debug)]
@@ -24,11 +25,17 @@ impl App {
     /// Makes a group of the caller's.
     ///
     /// # Errors
-    /// [`Error::InsufficientScope`]; [`Error::Conflict`] for more groups than one may own.
-    pub fn create_group<'a>(&'a self, caller: &'a Caller, name: GroupName) -> BoxFuture<'a, Result<Group, Error>> {
+    /// [`Error::InsufficientScope`]; [`Error::Conflict`] for more groups than one may own; [`Error::IdempotencyMismatch`].
+    pub fn create_group<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: GroupName,
+        key: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Group, Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
-            let made = self.0.store.create_group(GroupId::generate(), caller.user_id, &name).await?;
+            let once = once_of(key, format!("create_group {}", name.as_str()))?;
+            let made = self.0.store.create_group(GroupId::generate(), caller.user_id, &name, once.as_ref()).await?;
             made.ok_or_else(|| Error::Conflict("You own as many groups as one may own: delete one first.".to_owned()))
         })
     }

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod activity;
+mod acts;
 mod administration;
 mod aggregate;
 pub mod arguments;
@@ -29,7 +30,6 @@ mod limits;
 mod memories;
 mod people;
 mod profile;
-mod reads;
 mod reembedding;
 mod registration;
 mod search;
@@ -55,6 +55,7 @@ use signing_keys::SigningKeys;
 
 pub use accounts::{AdministratorOutcome, NewAdministrator};
 pub use activity::ActivityPage;
+pub use acts::keep_acts;
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
 pub use authorize::{AskingParty, Authorization, Question};
 pub use client_documents::DocumentHosts;
@@ -78,7 +79,6 @@ pub use picard_storage::people::Person;
 pub use picard_storage::profiles::{ListedPerson, Profile};
 pub use picard_storage::statistics::Statistics;
 pub use profile::{ChangeProfile, DirectoryPage};
-pub use reads::keep_reads;
 pub use reembedding::Reembedding;
 pub use registration::SelfRegisteredClient;
 pub use sign_in::{SESSION_LIFETIME, Session};
@@ -118,7 +118,7 @@ struct Parts {
     store: Store,
     embedder: Arc<dyn Embedder>,
     embedding: embedding::State,
-    reads: reads::ReadLog,
+    acts: acts::ActLog,
     /// Wakes the worker of imports.
     imports: tokio::sync::Notify,
     clock: Clock,
@@ -148,7 +148,7 @@ impl App {
                 store,
                 embedder,
                 embedding: embedding::State::default(),
-                reads: reads::ReadLog::default(),
+                acts: acts::ActLog::default(),
                 imports: tokio::sync::Notify::new(),
                 clock,
                 issuer: Issuer { url: settings.public_url.clone() },
@@ -185,7 +185,7 @@ impl App {
     /// Keeps what was read, waits for every statement and closes the database's connections.
     pub fn close<'a>(&'a self) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            self.keep_reads_now().await;
+            self.keep_acts_now().await;
             self.0.store.close().await;
         })
     }

@@ -51,7 +51,9 @@ impl App {
         Box::pin(async move {
             caller.require(Scope::Read)?;
             let reader = caller.user_id;
-            let (reach, reaches) = match command.scope {
+            let is_others = command.user_id.is_some_and(|owner| owner != reader);
+            let scope = command.scope.unwrap_or(if is_others { SearchScope::All } else { SearchScope::Own });
+            let (reach, reaches) = match scope {
                 SearchScope::Own => (Reach::Own(reader), vec![Reach::Own(reader)]),
                 SearchScope::Shared => (Reach::Shared { reader }, vec![Reach::Shared { reader }]),
                 SearchScope::Public => (Reach::Public { reader }, vec![Reach::Public { reader }]),

@@ -34,7 +34,9 @@ impl App {
             self.count_tool_call(caller).await?;
             if tool.effect != Effect::Read {
                 let once = once(tool.name, &data, key)?;
-                return self.call_change(caller, tool.name, data, once.as_ref()).await;
+                let answer = self.call_change(caller, tool.name, data, once.as_ref()).await?;
+                self.note_write(caller, tool.name, &answer);
+                return Ok(answer);
             }
             match tool.name {
                 "get_memory" => answer(self.get_memory(caller, arguments::parse(data)?).await),
@@ -63,6 +65,12 @@ impl App {
 
 fn answer<T: Serialize>(outcome: Result<T, Error>) -> Result<Value, Error> {
     serde_json::to_value(outcome?).map_err(Error::internal)
+}
+
+/// The key of a request that is no tool's, and what the request says.
+pub(crate) fn once_of(key: Option<&str>, request: String) -> Result<Option<Once>, Error> {
+    let key = key.map(|key| IdempotencyKey::try_from(key.to_owned()).map_err(|error| Error::invalid(KEY, error.to_string())));
+    Ok(key.transpose()?.map(|key| Once { key, request }))
 }
 
 /// The key of a call, from its data or from beside it, and what the call says without it. Members of JSON objects are

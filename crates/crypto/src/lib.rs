@@ -28,4 +28,4 @@ pub use password::{Busy, PasswordHasher, Turn, Verdict, is_common_password};
 pub use pkce::pkce_s256;
 pub use sealed::SealingKey;
 pub use secrecy::{ExposeSecret, SecretString};
-pub use token::{constant_time_eq, hash_token, random_token};
+pub use token::{StreamHash, constant_time_eq, hash_token, random_token};

@@ -43,7 +43,7 @@ impl From<GroupName> for String {
 }
 
 /// A group as its owner and its members see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// The group.
     pub id: GroupId,

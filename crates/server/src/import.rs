@@ -65,7 +65,8 @@ async fn run(app: &App, caller: &Caller, options: &ImportOptions) -> Result<(), 
     let format = options.format.map_or_else(|| by_name(&options.file), of_name);
     let spinner = ProgressBar::new_spinner().with_message("reading");
     spinner.enable_steady_tick(Duration::from_millis(100));
-    let id = app.receive_import(caller, format, OnError::Continue, Box::new(file)).await.map_err(|error| error.to_string())?;
+    let id =
+        app.receive_import(caller, format, OnError::Continue, Box::new(file), None).await.map_err(|error| error.to_string())?;
     spinner.finish_and_clear();
     let import = finished(app, caller, id).await.map_err(|error| error.to_string())?;
     wait_for_embeddings(app).await;

@@ -13,6 +13,7 @@ mod config;
 mod documents;
 mod drain;
 mod error;
+mod idempotency;
 mod import;
 pub mod logging;
 mod maintenance;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use picard_app::{
     AdministratorOutcome, App, EmbeddingWorker, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
-    RegistrationPolicy, Settings, keep_reads,
+    RegistrationPolicy, Settings, keep_acts,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
@@ -285,7 +285,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
             tokio::spawn(ImportWorker::new(app.clone()).run(stop.clone())),
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
-            tokio::spawn(keep_reads(app.clone(), stop.clone())),
+            tokio::spawn(keep_acts(app.clone(), stop.clone())),
         ];
         if let Some(address) = config.metrics_addr.0 {
             tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));

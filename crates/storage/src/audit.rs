@@ -45,17 +45,19 @@ pub struct AuditEvent {
     pub details: Value,
 }
 
-/// Somebody read memories of somebody else.
+/// Somebody read memories of somebody else, or wrote their own.
 #[derive(Debug, Clone)]
-pub struct MemoryRead {
+pub struct MemoryAct {
     /// When.
     pub happened_at: Timestamp,
-    /// Who read.
-    pub reader: UserId,
+    /// What happened, in one stable word.
+    pub event: &'static str,
+    /// Who acted.
+    pub person: UserId,
     /// Through which client.
     pub client: ClientId,
-    /// Whose memories.
-    pub owner: UserId,
+    /// Whose memories, when they are somebody else's.
+    pub owner: Option<UserId>,
     /// Which memories, through which door, by doing what.
     pub details: Value,
 }
@@ -124,26 +126,29 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// Keeps that memories were read.
+    /// Keeps what was done with memories.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn record_reads(&self, reads: &[MemoryRead]) -> Result<(), Error> {
-        let ids: Vec<Uuid> = reads.iter().map(|_| Uuid::new_v4()).collect();
-        let times: Vec<time::OffsetDateTime> = reads.iter().map(|read| read.happened_at.as_offset_date_time()).collect();
-        let readers: Vec<Uuid> = reads.iter().map(|read| read.reader.0).collect();
-        let owners: Vec<Uuid> = reads.iter().map(|read| read.owner.0).collect();
-        let clients: Vec<Uuid> = reads.iter().map(|read| read.client.0).collect();
-        let details: Vec<Value> = reads.iter().map(|read| read.details.clone()).collect();
+    pub async fn record_acts(&self, acts: &[MemoryAct]) -> Result<(), Error> {
+        let ids: Vec<Uuid> = acts.iter().map(|_| Uuid::new_v4()).collect();
+        let times: Vec<time::OffsetDateTime> = acts.iter().map(|act| act.happened_at.as_offset_date_time()).collect();
+        let events: Vec<String> = acts.iter().map(|act| act.event.to_owned()).collect();
+        let people: Vec<Uuid> = acts.iter().map(|act| act.person.0).collect();
+        let owners: Vec<Option<Uuid>> = acts.iter().map(|act| act.owner.map(|id| id.0)).collect();
+        let clients: Vec<Option<Uuid>> = acts.iter().map(|act| (!act.client.0.is_nil()).then_some(act.client.0)).collect();
+        let details: Vec<Value> = acts.iter().map(|act| act.details.clone()).collect();
         sqlx::query!(
             "INSERT INTO audit_events (id, happened_at, event, user_id, subject_id, client_id, details)
-             SELECT r.id, r.happened_at, 'memories_read', r.reader, r.owner, r.client, r.details
-             FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::uuid[], $6::jsonb[]) AS r (id, happened_at, reader, owner, client, details)",
+             SELECT a.id, a.happened_at, a.event, a.person, a.owner, a.client, a.details
+             FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::jsonb[])
+                  AS a (id, happened_at, event, person, owner, client, details)",
             &ids,
             &times,
-            &readers,
-            &owners,
-            &clients,
+            &events,
+            &people,
+            &owners as &[Option<Uuid>],
+            &clients as &[Option<Uuid>],
             &details,
         )
         .execute(&self.pool)

@@ -1,5 +1,6 @@
 //! Groups of people.
 
+use picard_domain::commands::Once;
 use picard_domain::group::{Group, GroupName, MOST_GROUPS, MOST_MEMBERS};
 use picard_domain::{Error, GroupId, Timestamp, UserId};
 use uuid::Uuid;
@@ -42,9 +43,22 @@ impl Store {
     /// Stores a new group; `None` when the owner has as many as one may have.
     ///
     /// # Errors
-    /// As every statement.
-    pub async fn create_group(&self, id: GroupId, owner: UserId, name: &GroupName) -> Result<Option<Group>, Error> {
-        sqlx::query_as!(
+    /// [`Error::NotFound`] when there is no such owner (any more); [`Error::IdempotencyMismatch`]; as every statement.
+    pub async fn create_group(
+        &self,
+        id: GroupId,
+        owner: UserId,
+        name: &GroupName,
+        once: Option<&Once>,
+    ) -> Result<Option<Group>, Error> {
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
+        let key = self.data_key(owner).await?.ok_or(Error::NotFound)?;
+        if let Some(once) = once
+            && let Some(before) = self.claim(&mut transaction, owner, &key, once).await?
+        {
+            return Ok(Some(before));
+        }
+        let row = sqlx::query_as!(
             GroupRow,
             r#"INSERT INTO groups (id, user_id, name)
                SELECT $1, $2, $3 WHERE (SELECT count(*) FROM groups WHERE user_id = $2) < $4
@@ -54,10 +68,17 @@ impl Store {
             name.as_str(),
             MOST_GROUPS as i64,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await
-        .map(|row| row.map(Group::from))
-        .map_err(storage_error)
+        .map_err(storage_error)?;
+        let group = row.map(Group::from);
+        if let (Some(once), Some(group)) = (once, &group) {
+            self.remember(&mut transaction, owner, &key, once, group).await?;
+        }
+        if group.is_some() {
+            transaction.commit().await.map_err(storage_error)?;
+        }
+        Ok(group)
     }
 
     /// A group that this person owns or is in; to everybody else it is not there.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use picard_crypto::{TextBinding, open_text, seal_text};
+use picard_domain::commands::Once;
 use picard_domain::{ClientId, Error, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::error::storage_error;
 use crate::memories::{NewMemory, Writer};
 
 /// Names an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportId(pub Uuid);
 
 impl ImportId {
@@ -35,6 +36,17 @@ pub struct NewImport {
     pub client_id: ClientId,
     /// Whether one wrong row means that nothing is stored.
     pub stops: bool,
+}
+
+/// What was read of a stream, when it is over.
+#[derive(Debug, Clone, Default)]
+pub struct ReadImport {
+    /// How many memories it has in all.
+    pub total: i64,
+    /// How many of them are wrong.
+    pub failed: i64,
+    /// What is wrong with the first of those.
+    pub errors: Vec<ImportError>,
 }
 
 /// What is wrong with a row.
@@ -135,27 +147,37 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// Lets the work begin; or, for an import that stops and has a wrong row, ends it with nothing stored.
+    /// Lets the work begin, and gives the import back; a call that was made before gives the former import back, and
+    /// nothing begins. Or, for an import that stops and has a wrong row, ends it with nothing stored.
     ///
     /// # Errors
-    /// As every statement.
-    pub async fn start_import(&self, new: &NewImport, total: i64, failed: i64, errors: &[ImportError]) -> Result<(), Error> {
-        let errors = serde_json::to_value(errors).map_err(Error::internal)?;
-        let is_refused = new.stops && failed > 0;
+    /// [`Error::IdempotencyMismatch`]; as every statement.
+    pub async fn start_import(&self, new: &NewImport, read: &ReadImport, once: Option<&Once>) -> Result<ImportId, Error> {
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
+        if let Some(once) = once {
+            let key = self.data_key(new.user_id).await?.ok_or(Error::NotFound)?;
+            if let Some(before) = self.claim(&mut transaction, new.user_id, &key, once).await? {
+                return Ok(before);
+            }
+            self.remember(&mut transaction, new.user_id, &key, once, &new.id).await?;
+        }
+        let errors = serde_json::to_value(&read.errors).map_err(Error::internal)?;
+        let is_refused = new.stops && read.failed > 0;
         sqlx::query!(
             "WITH gone AS (DELETE FROM import_rows WHERE import_id = $1 AND $6)
              UPDATE imports SET total = $2, failed = $3, errors = $4, status = $5, run_after = now(), updated_at = now() WHERE id = $1",
             new.id.0,
-            total,
-            failed,
+            read.total,
+            read.failed,
             errors,
             if is_refused { "failed" } else { "queued" },
             is_refused,
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await
-        .map(|_| ())
-        .map_err(storage_error)
+        .map_err(storage_error)?;
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(new.id)
     }
 
     /// Deletes an import with its rows.

@@ -86,15 +86,12 @@ fn text_of<'a>(object: &'a Map<String, Value>, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A conversation of ChatGPT's `conversations.json`: a tree of messages, told in the order of their times.
+/// A conversation of ChatGPT's `conversations.json`: a tree of messages, of which the branch that was last shown is told.
 fn chatgpt(conversation: &Map<String, Value>) -> Vec<Value> {
-    let nodes = conversation.get("mapping").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    let mut messages: Vec<(f64, &Value)> = nodes
-        .filter_map(|node| node.get("message").filter(|message| message.is_object()))
-        .map(|message| (message["create_time"].as_f64().unwrap_or(0.0), message))
-        .collect();
-    messages.sort_by(|left, right| left.0.total_cmp(&right.0));
-    let message = |(seconds, message): (f64, &Value)| {
+    let mut created_at = conversation.get("create_time").and_then(Value::as_f64).and_then(moment);
+    let message = |message: &Value| {
+        // A message without a time was written after the one before it.
+        created_at = message["create_time"].as_f64().filter(|seconds| *seconds > 0.0).and_then(moment).or(created_at);
         let role = match message["author"]["role"].as_str()? {
             "user" => "user",
             "assistant" => "assistant",
@@ -103,10 +100,34 @@ fn chatgpt(conversation: &Map<String, Value>) -> Vec<Value> {
         };
         let parts = message["content"]["parts"].as_array()?;
         let text: Vec<&str> = parts.iter().filter_map(|part| part.as_str().or_else(|| part["text"].as_str())).collect();
-        let created_at = if seconds > 0.0 { moment(seconds) } else { conversation.get("create_time")?.as_f64().and_then(moment) };
         Some(Message { source: "chatgpt", role, title: text_of(conversation, "title"), text: text.join("\n"), created_at })
     };
-    messages.into_iter().filter_map(message).flat_map(|message| message.memories()).collect()
+    let told: Vec<Message<'_>> = chatgpt_messages(conversation).into_iter().filter_map(message).collect();
+    told.iter().flat_map(Message::memories).collect()
+}
+
+/// From the message that was shown last up to the first; in a conversation that does not say which it was, all in the
+/// order of their times.
+fn chatgpt_messages(conversation: &Map<String, Value>) -> Vec<&Value> {
+    let Some(nodes) = conversation.get("mapping").and_then(Value::as_object) else {
+        return Vec::new();
+    };
+    let mut branch = Vec::new();
+    let mut next = conversation.get("current_node").and_then(Value::as_str).and_then(|id| nodes.get(id));
+    // A circle is longer than all nodes together.
+    while let Some(node) = next.filter(|_| branch.len() < nodes.len()) {
+        branch.push(node);
+        next = node["parent"].as_str().and_then(|id| nodes.get(id));
+    }
+    branch.reverse();
+    if branch.is_empty() {
+        branch = nodes.values().collect();
+        branch.sort_by(|left, right| {
+            let time = |node: &Value| node["message"]["create_time"].as_f64().unwrap_or(0.0);
+            time(left).total_cmp(&time(right))
+        });
+    }
+    branch.into_iter().map(|node| &node["message"]).filter(|message| message.is_object()).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds of our age fit")]
@@ -190,6 +211,20 @@ mod tests {
             )
         );
         assert_eq!((told.len(), told[1].0.as_str(), told[1].1[1].as_str()), (2, "Darjeeling.", "assistant"));
+    }
+
+    #[test]
+    fn chatgpt_tells_the_branch_that_was_last_shown() {
+        let node = |parent: &str, role: &str, time: Value, text: &str| json!({ "parent": parent, "message": { "author": { "role": role }, "create_time": time, "content": { "parts": [text] } } });
+        let told = texts(json!({ "title": "Tea", "create_time": 1_700_000_000.0, "current_node": "c", "mapping": {
+            "a": node("", "user", json!(1_700_000_001.0), "Which tea?"),
+            "b": node("a", "assistant", json!(1_700_000_002.0), "None."),
+            "c": node("a", "assistant", Value::Null, "Darjeeling.") } }));
+        let words: Vec<_> = told.iter().map(|told| (told.0.as_str(), told.2.as_deref())).collect();
+        let time = Some("2023-11-14T22:13:21.000000+00:00");
+        assert_eq!(words, [("Which tea?", time), ("Darjeeling.", time)]);
+        let circle = json!({ "current_node": "a", "mapping": { "a": node("a", "user", Value::Null, "Round and round.") } });
+        assert_eq!(texts(circle).len(), 1);
     }
 
     #[test]

@@ -10,9 +10,11 @@ mod worker;
 use std::io::Read;
 
 use futures_util::future::BoxFuture;
+use picard_crypto::StreamHash;
 use picard_domain::commands::OnError;
 use picard_domain::{Caller, Error, Scope};
-use picard_storage::imports::{ImportError, NewImport};
+use picard_storage::imports::{ImportError, NewImport, ReadImport};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 pub use picard_storage::imports::{Import, ImportId};
@@ -23,6 +25,7 @@ pub use worker::ImportWorker;
 pub(crate) use reader::is_formula;
 
 use crate::App;
+use crate::tools::once_of;
 
 /// How many rows are put into the queue at once.
 const BATCH: usize = 500;
@@ -33,17 +36,18 @@ pub(crate) const MOST_ERRORS: usize = 1_000;
 
 impl App {
     /// Takes a stream in and gives back the import that stores it. With `on_error: stop` a single wrong row means that
-    /// nothing is stored.
+    /// nothing is stored. With a key, the same stream sent again gives the same import back.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:write`; [`Error::Invalid`] when the stream breaks: then nothing
-    /// is stored.
+    /// is stored; [`Error::IdempotencyMismatch`].
     pub fn receive_import<'a>(
         &'a self,
         caller: &'a Caller,
         format: ImportFormat,
         on_error: OnError,
         source: Box<dyn Read + Send>,
+        key: Option<&'a str>,
     ) -> BoxFuture<'a, Result<ImportId, Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
@@ -53,14 +57,17 @@ impl App {
                 client_id: caller.client_id,
                 stops: on_error == OnError::Stop,
             };
+            // A wrong key is told before anything is read.
+            once_of(key, String::new())?;
             self.0.store.create_import(&new).await?;
-            let outcome = self.queue_rows(&new, format, source).await;
-            if outcome.is_err() {
+            let outcome = self.queue_rows(&new, format, source, key).await;
+            if outcome.as_ref().ok() != Some(&new.id) {
                 self.0.store.delete_import(new.id).await?;
+                return outcome;
             }
-            outcome?;
             self.0.imports.notify_one();
-            Ok(new.id)
+            self.note_transfer(caller, "memories_imported", json!({ "import_id": new.id }));
+            outcome
         })
     }
 
@@ -75,11 +82,19 @@ impl App {
         })
     }
 
-    async fn queue_rows(&self, new: &NewImport, format: ImportFormat, source: Box<dyn Read + Send>) -> Result<(), Error> {
+    async fn queue_rows(
+        &self,
+        new: &NewImport,
+        format: ImportFormat,
+        source: Box<dyn Read + Send>,
+        key: Option<&str>,
+    ) -> Result<ImportId, Error> {
         let (sender, mut receiver) = mpsc::channel(WAITING);
         let reading = tokio::task::spawn_blocking(move || {
+            let mut source = Hashed { source, hash: StreamHash::default() };
             // Nobody listens any more after the first error of an import that stops.
-            reader::read(format, source, |number, row| sender.blocking_send((number, row)).is_ok())
+            reader::read(format, &mut source, |number, row| sender.blocking_send((number, row)).is_ok())?;
+            Ok::<_, std::io::Error>(source.hash.finish())
         });
         let (mut rows, mut errors, mut failed, mut total) = (Vec::with_capacity(BATCH), Vec::new(), 0, 0);
         while let Some((number, row)) = receiver.recv().await {
@@ -103,9 +118,24 @@ impl App {
         }
         drop(receiver);
         let read = reading.await.map_err(Error::internal)?;
-        read.map_err(|error| Error::invalid("", format!("the upload ended early ({error}); nothing was stored")))?;
+        let hash = read.map_err(|error| Error::invalid("", format!("the upload ended early ({error}); nothing was stored")))?;
         self.0.store.queue_import_rows(new, total, &rows).await?;
-        self.0.store.start_import(new, total, failed, &errors).await
+        let once = once_of(key, format!("import {format:?} {} {hash}", new.stops))?;
+        self.0.store.start_import(new, &ReadImport { total, failed, errors }, once.as_ref()).await
+    }
+}
+
+/// A stream whose bytes are hashed while they are read.
+struct Hashed {
+    source: Box<dyn Read + Send>,
+    hash: StreamHash,
+}
+
+impl Read for Hashed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
     }
 }
 

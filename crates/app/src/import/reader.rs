@@ -88,6 +88,10 @@ fn read_csv(source: impl Read, mut found: impl FnMut(u64, Result<ImportMemory, E
         found(1, Err(Error::invalid("text", "is missing: the first line must name the columns, one of them text")));
         return Ok(());
     }
+    if let Some(twice) = header.iter().enumerate().find_map(|(place, name)| header[..place].contains(name).then_some(name)) {
+        found(1, Err(Error::invalid(twice.as_str(), "is the name of two columns")));
+        return Ok(());
+    }
     let mut record = csv::StringRecord::new();
     let mut number = 1;
     loop {
@@ -120,6 +124,10 @@ fn broken(error: csv::Error, number: u64, found: &mut impl FnMut(u64, Result<Imp
 }
 
 fn csv_memory(header: &[String], record: &csv::StringRecord) -> Result<ImportMemory, Error> {
+    // A comma in a text without quotes would cut the text off here, and nobody would know.
+    if record.iter().skip(header.len()).any(|cell| !cell.is_empty()) {
+        return Err(Error::invalid("", format!("has {} cells, but the first line names {} columns", record.len(), header.len())));
+    }
     let mut members = Map::new();
     for (name, cell) in header.iter().zip(record) {
         let cell = unescaped(cell);
@@ -185,6 +193,8 @@ mod tests {
         let rows = all(ImportFormat::Csv, text);
         let texts: Vec<_> = rows.iter().map(|(number, row)| (*number, row.as_deref().unwrap_or("wrong"))).collect();
         assert_eq!(texts, [(2, "a \"quoted\",\nline"), (3, "=1+1"), (4, "wrong"), (5, "wrong"), (6, "'@x")]);
+        assert!(all(ImportFormat::Csv, "text,Text\na,b\n")[0].1.as_ref().is_err_and(|error| error.contains("two columns")));
+        assert!(all(ImportFormat::Csv, "text\na, and b\n")[0].1.as_ref().is_err_and(|error| error.contains("2 cells")));
         assert!(all(ImportFormat::Csv, "a,b\n1,2\n")[0].1.as_ref().is_err_and(|error| error.contains("columns")));
     }
 }

@@ -20,6 +20,8 @@ pub struct GetMemory {
 /// Which memories a list or a search considers.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MemoryFilter {
+    /// Only this person's.
+    pub user_id: Option<UserId>,
     /// Only with this permission.
     pub permission: Option<Permission>,
     /// Whether expired ones are wanted.
@@ -90,8 +92,10 @@ pub struct QueryMemory {
     #[serde(default)]
     pub limit: SearchLimit,
     /// Where to look: in your `own` memories, in what is `shared` with you, in what is `public`, or in `all` that you may see.
-    #[serde(default)]
-    pub scope: SearchScope,
+    /// Left out, it is `own`; with another person's `user_id`, `all`.
+    pub scope: Option<SearchScope>,
+    /// Only this person's memories, as far as you may see them.
+    pub user_id: Option<UserId>,
     /// How to compare: by meaning (`semantic`), by words (`keyword`), or by both (`hybrid`).
     #[serde(default)]
     pub mode: SearchMode,
@@ -127,6 +131,7 @@ impl GetMemories {
     #[must_use]
     pub fn filter(&self) -> MemoryFilter {
         MemoryFilter {
+            user_id: None,
             permission: self.permission,
             expiration_status: self.expiration_status,
             tags: self.tags.clone(),
@@ -142,6 +147,7 @@ impl QueryMemory {
     #[must_use]
     pub fn filter(&self) -> MemoryFilter {
         MemoryFilter {
+            user_id: self.user_id,
             permission: self.permission,
             expiration_status: self.expiration_status,
             tags: self.tags.clone(),

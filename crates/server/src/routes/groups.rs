@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::bearer::ApiError;
 use crate::body::StrictJson;
+use crate::idempotency::IdempotencyKey;
 use crate::routes::admin::Page;
 use crate::state::AppState;
 
@@ -70,6 +71,7 @@ pub(crate) async fn list(
 
 /// Makes a group; the caller owns it.
 #[utoipa::path(post, path = "/api/groups", tag = "groups", operation_id = "create_group", security(("bearer" = ["memories:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same request sent again within 24 hours makes no second group")),
     request_body = GroupRequest, responses(
     (status = 201, description = "The group", body = Value, example = json!({"id": "…", "name": "Family", "owner_id": "…", "members": [], "created_at": "2026-01-01T00:00:00+00:00"})),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope"),
@@ -77,9 +79,10 @@ pub(crate) async fn list(
 pub(crate) async fn create(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
+    IdempotencyKey(key): IdempotencyKey,
     StrictJson(body): StrictJson<GroupRequest>,
 ) -> Response {
-    answer(&state, StatusCode::CREATED, state.app.create_group(&caller, body.name).await)
+    answer(&state, StatusCode::CREATED, state.app.create_group(&caller, body.name, key.as_deref()).await)
 }
 
 /// Shows a group to its owner and its members.

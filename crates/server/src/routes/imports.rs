@@ -15,6 +15,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::bearer::ApiError;
 use crate::error::Problem;
+use crate::idempotency::IdempotencyKey;
 use crate::state::AppState;
 
 fn refused(state: &AppState, error: Error) -> Response {
@@ -39,7 +40,8 @@ enum OnErrorWord {
 /// Besides memories of Picard's own it reads `conversations.json` of ChatGPT and Claude and the knowledge graph of the
 /// reference memory server.
 #[utoipa::path(post, path = "/api/memories/import", tag = "memories", operation_id = "import_memories", security(("bearer" = ["memories:write"])),
-    params(("on_error" = Option<String>, Query, description = "continue (what is left out if nothing is said) or stop: a wrong row means that nothing is stored")),
+    params(("on_error" = Option<String>, Query, description = "continue (what is left out if nothing is said) or stop: a wrong row means that nothing is stored"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same body sent again within 24 hours gives the same import back")),
     request_body(content((String = "application/x-ndjson", example = "{\"text\": \"I like my tea.\"}\n"), (String = "text/csv", example = "text,tags\r\nI like my tea.,\"[\"\"tea\"\"]\"\r\n"), (Value = "application/json", example = json!([{"text": "I like my tea."}])))), responses(
     (status = 202, description = "It was taken in", body = Value, example = json!({"import_id": "…"})), (status = 401, description = "No valid access token"),
     (status = 403, description = "The token lacks the scope"), (status = 415, description = "A body of another type"), (status = 422, description = "A wrong parameter, or the upload ended early")))]
@@ -47,6 +49,7 @@ pub(crate) async fn import_memories(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
+    IdempotencyKey(key): IdempotencyKey,
     request: Request,
 ) -> Response {
     let query: ImportQuery = match serde_urlencoded::from_str(query.as_deref().unwrap_or_default()) {
@@ -61,7 +64,7 @@ pub(crate) async fn import_memories(
     let stream = request.into_body().into_data_stream().map_err(std::io::Error::other);
     // The rows are cut on a thread of their own, which waits for the body.
     let source = SyncIoBridge::new(StreamReader::new(Box::pin(stream)));
-    match state.app.receive_import(&caller, format, on_error, Box::new(source)).await {
+    match state.app.receive_import(&caller, format, on_error, Box::new(source), key.as_deref()).await {
         Ok(id) => {
             let location = HeaderValue::from_str(&format!("/api/imports/{}", id.0)).expect("an id stands in a header");
             (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "import_id": id.0 }))).into_response()

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Extension, FromRequest as _, Request, State};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use picard_domain::{Caller, Error};
 use serde::Deserialize;
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::bearer::ApiError;
 use crate::body::StrictJson;
+use crate::idempotency::IdempotencyKey;
 use crate::state::AppState;
 
 /// A call.
@@ -28,11 +28,12 @@ struct ToolCall {
     (status = 404, description = "No such tool, or nothing that the caller may see"), (status = 412, description = "The memory has another version"),
     (status = 413, description = "The body is too large"), (status = 415, description = "The body is not JSON by its type"),
     (status = 422, description = "Something is wrong with the data, or the idempotency key was used for another call"), (status = 503, description = "The database or the embeddings are away")))]
-pub(crate) async fn call_tool(State(state): State<AppState>, Extension(caller): Extension<Caller>, request: Request) -> Response {
-    let key = match idempotency_key(request.headers()) {
-        Ok(key) => key,
-        Err(error) => return ApiError(error, state.app.public_url().to_owned()).into_response(),
-    };
+pub(crate) async fn call_tool(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    IdempotencyKey(key): IdempotencyKey,
+    request: Request,
+) -> Response {
     let call = match StrictJson::<ToolCall>::from_request(request, &state).await {
         Ok(StrictJson(call)) => call,
         Err(problem) => return problem.into_response(),
@@ -40,21 +41,6 @@ pub(crate) async fn call_tool(State(state): State<AppState>, Extension(caller): 
     match run(&state, &caller, call, key.as_deref()).await {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => ApiError(error, state.app.public_url().to_owned()).into_response(),
-    }
-}
-
-/// The key under which a call counts once (draft-ietf-httpapi-idempotency-key-header), with or without its quotes.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
-    let mut values = headers.get_all("idempotency-key").iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            let text =
-                value.to_str().map_err(|_| Error::invalid("Idempotency-Key", "must have visible ASCII characters only"))?;
-            let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            Ok(Some(inner.unwrap_or(text).to_owned()))
-        }
-        (Some(_), Some(_)) => Err(Error::invalid("Idempotency-Key", "must be given once")),
     }
 }
 

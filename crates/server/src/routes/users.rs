@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::address::ClientAddress;
 use crate::bearer::ApiError;
-use crate::body::StrictJson;
+use crate::body::{OptionalJson, StrictJson};
 use crate::error::Problem;
 use crate::routes::activity::{event, limit, read_query};
 use crate::state::AppState;
@@ -71,7 +71,7 @@ pub(crate) struct PasswordRequest {
 }
 
 /// The end of an account.
-#[derive(Deserialize, utoipa::ToSchema)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeletionRequest {
     /// The account's password, if it has one.
@@ -171,7 +171,7 @@ pub(crate) async fn change_password(
 
 /// Deletes the caller's account with all that is theirs, for good.
 #[utoipa::path(delete, path = "/api/users/me", tag = "users", operation_id = "delete_account", security(("bearer" = ["memories:write"])),
-    request_body = DeletionRequest, responses((status = 204, description = "The account is gone, and its texts are unreadable everywhere"),
+    request_body(content = Option<DeletionRequest>, description = "May be left out for an account without a password"), responses((status = 204, description = "The account is gone, and its texts are unreadable everywhere"),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope"),
     (status = 409, description = "The last active administrator"), (status = 422, description = "A wrong password"),
     (status = 429, description = "Too many failed tries")))]
@@ -179,7 +179,7 @@ pub(crate) async fn delete_account(
     State(state): State<AppState>,
     Extension(caller): Extension<Caller>,
     ClientAddress(address): ClientAddress,
-    StrictJson(body): StrictJson<DeletionRequest>,
+    OptionalJson(body): OptionalJson<DeletionRequest>,
 ) -> Response {
     match state.app.delete_account(&caller, body.password.map(Into::into), &address).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),

@@ -89,6 +89,8 @@ async fn what_is_exported_comes_back_the_same(pool: PgPool) {
         .expect("time passes");
     let before = all(&server, &ada).await;
     assert_eq!(before.len(), ODD.len());
+    let header = export(&server, &bob, "csv").await;
+    assert_eq!(header, "id,text,permission,tags,category,expiration_date,created_at\r\n", "nothing shared, no column for it");
 
     for (format, kind) in [("ndjson", "application/x-ndjson"), ("csv", "text/csv; charset=utf-8")] {
         let file = export(&server, &ada, format).await;

@@ -117,3 +117,28 @@ async fn nothing_of_a_call_can_be_read_in_the_table_and_a_day_later_the_key_is_f
     let later = call_once(&server, &ada, "submit_memory", &data, "key-canary").await;
     assert_ne!(first.1["data"]["id"], later.1["data"]["id"]);
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn an_import_and_a_group_are_made_once(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+    let send = async |path: &str, kind: &str, body: &str, key: &str| {
+        let request = server.post(path).bearer_auth(&ada.token).header("idempotency-key", key).header("content-type", kind);
+        let response = request.body(body.to_owned()).send().await.expect("an answer");
+        (response.status().as_u16(), response.json::<Value>().await.expect("JSON"))
+    };
+    let import = async |body, key| send("/api/memories/import", "application/x-ndjson", body, key).await;
+    let group = async |body, key| send("/api/groups", "application/json", body, key).await;
+
+    let first = import("{\"text\": \"one\"}\n", "i-1").await;
+    assert_eq!((first.0, &import("{\"text\": \"one\"}\n", "i-1").await), (202, &first));
+    let made = group("{\"name\": \"Crew\"}", "g-1").await;
+    assert_eq!((made.0, &group("{\"name\": \"Crew\"}", "g-1").await), (201, &made));
+
+    for (status, answer) in [import("{\"text\": \"two\"}\n", "i-1").await, group("{\"name\": \"Others\"}", "g-1").await] {
+        assert_eq!((status, &answer["code"]), (422, &json!("idempotency_mismatch")));
+    }
+    assert_eq!(import("{}", "ä").await.0, 422);
+    assert_eq!(number(&pool, "SELECT count(*) FROM imports").await, 1);
+    assert_eq!(number(&pool, "SELECT count(*) FROM groups").await, 1);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::kit::{Person, TestServer, number, word};
+use crate::kit::{Person, TestServer, eventually, number, word};
 
 async fn reads(server: &TestServer, owner: &Person) -> Vec<Value> {
     let page =
@@ -55,4 +55,38 @@ async fn a_stop_loses_no_read(pool: PgPool) {
     server.stop().await;
 
     assert_eq!(number(&pool, "SELECT count(*) FROM audit_events WHERE event = 'memories_read'").await, 25);
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn one_sees_what_one_wrote(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+    let id = server.remember(&ada, "one").await;
+    for (tool, data) in [
+        ("submit_memories", json!({ "memories": [{ "text": "a" }, { "text": "b" }] })),
+        ("update_memory", json!({ "memory_id": id, "text": "two" })),
+        ("modify_permissions", json!({ "memory_id": id, "permission": "public" })),
+        ("restore_memory", json!({ "memory_id": id, "version": 1 })),
+        ("delete_memory", json!({ "memory_id": id })),
+    ] {
+        server.call(&ada, tool, data).await;
+    }
+    server.get("/api/memories/export").bearer_auth(&ada.token).send().await.expect("an answer");
+    let activity = async || {
+        let page = server.get("/api/users/me/activity").bearer_auth(&ada.token).send().await.expect("an answer");
+        page.json::<Value>().await.expect("JSON")["events"].as_array().expect("events").clone()
+    };
+
+    eventually("it is written", async || activity().await.iter().any(|act| act["event"] == "memories_exported")).await;
+
+    let acts = activity().await;
+    let mut events: Vec<&str> = acts.iter().filter_map(|act| act["event"].as_str()).collect();
+    events.sort_unstable();
+    for event in ["memory_updated", "permissions_modified", "memory_restored", "memory_deleted", "memories_exported"] {
+        assert_eq!(events.iter().filter(|found| **found == event).count(), 1, "{event} in {events:?}");
+    }
+    let submitted: Vec<&Value> = acts.iter().filter(|act| act["event"] == "memories_submitted").collect();
+    let counts: Vec<_> = submitted.iter().map(|act| act["details"]["memory_ids"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 3, "{submitted:?}");
+    assert!(submitted.iter().all(|act| act["user_id"] == json!(ada.user_id) && act["details"]["door"] == "rest"));
 }

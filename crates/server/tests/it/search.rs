@@ -232,3 +232,29 @@ async fn a_search_in_nothing_finds_nothing(pool: PgPool) {
         assert_eq!((&answer["memories"], &answer["total_found"]), (&json!([]), &json!(0)));
     }
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn one_persons_memories_can_be_searched(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let (ada, bob, eve) = (server.sign_in("ada").await, server.sign_in("bob").await, server.sign_in("eve").await);
+    server.remember(&ada, "ada's own tea").await;
+    server.publish(&ada, "ada's public tea").await;
+    server.publish(&bob, "bob's public tea").await;
+    server.remember(&eve, "eve's own tea").await;
+
+    for mode in ["keyword", "semantic", "hybrid"] {
+        let ask = async |person: &Person, mut data: Value| {
+            data["query"] = "tea".into();
+            data["mode"] = mode.into();
+            let mut texts = found(&server, person, data).await;
+            texts.sort();
+            texts
+        };
+        assert_eq!(ask(&eve, json!({ "user_id": ada.user_id })).await, ["ada's public tea"], "{mode}");
+        assert_eq!(ask(&eve, json!({ "user_id": ada.user_id, "scope": "public" })).await, ["ada's public tea"]);
+        assert_eq!(ask(&eve, json!({ "user_id": ada.user_id, "scope": "own" })).await, [""; 0]);
+        assert_eq!(ask(&eve, json!({ "user_id": eve.user_id })).await, ["eve's own tea"]);
+        assert_eq!(ask(&ada, json!({ "user_id": ada.user_id, "scope": "all" })).await.len(), 2);
+        assert_eq!(ask(&eve, json!({})).await, ["eve's own tea"]);
+    }
+}

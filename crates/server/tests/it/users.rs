@@ -110,6 +110,8 @@ async fn an_account_deletes_itself_with_its_key(pool: PgPool) {
         204,
         "without a password none is asked for"
     );
+    let eve = server.sign_in("eve").await;
+    assert_eq!(ask(&server, &eve.token, Method::DELETE, "/api/users/me", None).await.0, 204, "nor a body");
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]

@@ -175,6 +175,9 @@ fn push_shared(query: &mut Query, reader: UserId) {
 
 /// Narrows what is within reach by what was asked for.
 fn push_filter(query: &mut Query, filter: &MemoryFilter) {
+    if let Some(owner) = filter.user_id {
+        query.push(" AND m.user_id = ").push_bind(owner.0);
+    }
     if let Some(permission) = filter.permission {
         query.push(" AND m.permission = ").push_bind(permission.as_str());
     }

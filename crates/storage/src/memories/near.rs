@@ -210,7 +210,8 @@ impl Store {
 
 /// Whether a filter leaves public memories out that have not expired.
 fn narrows(filter: &MemoryFilter) -> bool {
-    !filter.tags.is_empty()
+    filter.user_id.is_some()
+        || !filter.tags.is_empty()
         || filter.category.is_some()
         || filter.created_after.is_some()
         || filter.created_before.is_some()

@@ -32,6 +32,23 @@ impl ShareRows {
     }
 }
 
+impl Store {
+    /// Whether this person has a list of people or groups on any memory.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn has_shares(&self, owner: UserId) -> Result<bool, Error> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM memory_shared_users WHERE user_id = $1)
+                   OR EXISTS (SELECT FROM memory_shared_groups WHERE user_id = $1) AS "has!""#,
+            owner.0,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)
+    }
+}
+
 /// Stores the lists of memories that are in the same transaction or were there before.
 pub(crate) async fn insert_shares(
     transaction: &mut Transaction<'_, Postgres>,

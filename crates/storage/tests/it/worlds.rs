@@ -83,7 +83,7 @@ async fn build(store: &Store, world: &World, round: usize) -> Built {
     for (owner, members) in &world.groups {
         let id = GroupId::generate();
         let name = GroupName::try_from("Group".to_owned()).expect("a name");
-        store.create_group(id, people[*owner], &name).await.expect("an answer");
+        store.create_group(id, people[*owner], &name, None).await.expect("an answer");
         groups[*owner].insert(id);
         for member in members.iter().filter(|member| *member != owner) {
             store.add_group_member(id, people[*member]).await.expect("an answer");
