@@ -47,7 +47,7 @@ CREATE TABLE memory_versions (
 
 -- Keyword search over sealed texts: keyed hashes of the words of each text and how often they stand in it.
 CREATE TABLE memory_words (
-    memory_id  uuid PRIMARY KEY REFERENCES memories (id) ON DELETE CASCADE,
+    memory_id  uuid PRIMARY KEY,
     user_id    uuid NOT NULL,
     -- How many words the text has, stop words aside.
     length     integer NOT NULL,
@@ -85,8 +85,20 @@ UPDATE memory_embeddings e SET is_public = true FROM memories m WHERE m.id = e.m
 -- servers run with the old one.
 ALTER TABLE embedding_jobs
     ADD COLUMN model text NOT NULL DEFAULT '',
+    DROP CONSTRAINT embedding_jobs_memory_id_fkey,
     DROP CONSTRAINT embedding_jobs_pkey,
     ADD PRIMARY KEY (memory_id, model);
+
+-- Words and jobs go with their memory. A foreign key would say the same, at the price of a look-up for every row that is
+-- stored, which doubles the cost of the row: whoever stores one of these holds its memory, or stores it with it.
+CREATE FUNCTION delete_words_and_jobs() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM memory_words w USING gone WHERE w.memory_id = gone.id;
+    DELETE FROM embedding_jobs j USING gone WHERE j.memory_id = gone.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER memories_deleted AFTER DELETE ON memories REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION delete_words_and_jobs();
 
 -- Calls that count once. The answer is sealed with the person's key, and so is the hash of what was asked.
 CREATE TABLE idempotency_keys (

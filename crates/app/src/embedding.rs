@@ -55,8 +55,19 @@ impl App {
         }
     }
 
-    async fn store_embedding(&self, id: MemoryId, text_version: i64, vectors: &[Vector]) -> Result<bool, Error> {
-        self.0.store.finish_embedding(id, text_version, self.0.embedder.model(), vectors, true).await
+    /// Stores embeddings together, and alone those of memories that were being changed meanwhile.
+    pub(crate) async fn store_embeddings(
+        &self,
+        embedded: &[(&PendingText, &[Vector])],
+        model: &str,
+        ends_jobs: bool,
+    ) -> Result<(), Error> {
+        let store = &self.0.store;
+        let done = store.finish_embeddings(model, embedded, ends_jobs).await?;
+        for (text, vectors) in embedded.iter().filter(|(text, _)| !done.contains(&text.memory_id)) {
+            store.finish_embedding(text.memory_id, text.text_version, model, vectors, ends_jobs).await?;
+        }
+        Ok(())
     }
 
     /// Wakes the worker: there is something to do.
@@ -185,13 +196,7 @@ impl EmbeddingWorker {
         let windows: Vec<Vec<&str>> = pending.iter().map(|text| embedder.windows(&text.text)).collect();
         let vectors = embedder.embed(&windows.concat()).await.map_err(Failure::Provider)?;
         self.app.0.embedding.is_failing.store(false, Ordering::Relaxed);
-        let mut rest = vectors.as_slice();
-        for (text, windows) in pending.iter().zip(&windows) {
-            let (own, others) = rest.split_at(windows.len().min(rest.len()));
-            rest = others;
-            self.app.store_embedding(text.memory_id, text.text_version, own).await.map_err(Failure::Storage)?;
-        }
-        Ok(())
+        self.app.store_embeddings(&by_text(pending, &windows, &vectors), embedder.model(), true).await.map_err(Failure::Storage)
     }
 
     /// Puts texts back after a failure, or gives up on the one that cannot be embedded.
@@ -212,6 +217,20 @@ impl EmbeddingWorker {
         let ids: Vec<MemoryId> = pending.iter().map(|text| text.memory_id).collect();
         store.postpone_embeddings(model, &ids, pause(attempts, error), &reason).await
     }
+}
+
+/// The vectors of each text's windows.
+pub(crate) fn by_text<'a>(
+    texts: &'a [PendingText],
+    windows: &[Vec<&str>],
+    mut vectors: &'a [Vector],
+) -> Vec<(&'a PendingText, &'a [Vector])> {
+    let take = |(text, windows): (&'a PendingText, &Vec<&str>)| {
+        let (own, others) = vectors.split_at(windows.len().min(vectors.len()));
+        vectors = others;
+        (text, own)
+    };
+    texts.iter().zip(windows).map(take).collect()
 }
 
 enum Failure {

@@ -8,6 +8,7 @@ use picard_storage::embedding_jobs::PendingText;
 use uuid::Uuid;
 
 use crate::App;
+use crate::embedding::by_text;
 
 /// How many texts are embedded at once.
 const BATCH: i64 = 32;
@@ -82,14 +83,7 @@ impl Reembedding {
             EmbedError::Unavailable { .. } => Failure::Away(Error::unavailable("The embedding model", error)),
             EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_) => Failure::Refused,
         })?;
-        let mut rest = vectors.as_slice();
-        for (text, windows) in texts.iter().zip(&windows) {
-            let (own, others) = rest.split_at(windows.len().min(rest.len()));
-            rest = others;
-            let stored = self.app.0.store.finish_embedding(text.memory_id, text.text_version, model, own, false).await;
-            stored.map_err(Failure::Away)?;
-        }
-        Ok(())
+        self.app.store_embeddings(&by_text(texts, &windows, &vectors), model, false).await.map_err(Failure::Away)
     }
 
     /// Deletes the embeddings of all other models; answers how many.

@@ -3,7 +3,7 @@
 //! Text and query go through the same steps: Unicode compatibility form and case folding, runs of letters and digits,
 //! English endings cut off (Snowball). Scripts that put no space between words are taken in pairs of characters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use caseless::Caseless;
 use rust_stemmers::{Algorithm, Stemmer};
@@ -36,22 +36,99 @@ pub struct TextWords {
 #[must_use]
 pub fn words_of_text(text: &str) -> TextWords {
     let mut words = TextWords::default();
-    each_word(text, |word, is_alone| {
-        // A character of a run is kept besides its pairs, so that it is found alone; the pairs make up the length.
-        if !is_alone && !is_stop_word(&word) {
-            words.length += 1;
-        }
-        let count = words.counts.entry(word).or_default();
+    words.length = WordReader::new().read(text, |word| {
+        let count = words.counts.entry(word.to_owned()).or_default();
         *count = count.saturating_add(1);
     });
     words
+}
+
+/// Takes texts apart; what was found out about a word serves for the next text too.
+pub struct WordReader {
+    stemmer: Stemmer,
+    stems: HashMap<String, String>,
+}
+
+impl Default for WordReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl WordReader {
+    /// Knows no word yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { stemmer: Stemmer::create(Algorithm::English), stems: HashMap::new() }
+    }
+
+    /// Calls back for every word of a text, and answers how many it has, stop words aside.
+    pub fn read(&mut self, text: &str, mut found: impl FnMut(&str)) -> u32 {
+        let mut length = 0;
+        self.each_word(text, |word, is_alone| {
+            // A character of a run is kept besides its pairs, so that it is found alone; the pairs make up the length.
+            if !is_alone && !is_stop_word(word) {
+                length += 1;
+            }
+            found(word);
+        });
+        length
+    }
+
+    /// Calls back for each word in order; `true` marks a single character that also stands in pairs.
+    fn each_word(&mut self, text: &str, mut found: impl FnMut(&str, bool)) {
+        let text = folded(text);
+        let (mut start, mut kind) = (0, Kind::Other);
+        for (place, character) in text.char_indices() {
+            let next = kind_of(character, kind, place > start);
+            if next != kind || next == Kind::Sign {
+                self.end_run(kind, &text[start..place], &mut found);
+                start = place;
+            }
+            kind = next;
+        }
+        self.end_run(kind, &text[start..], &mut found);
+    }
+
+    fn end_run(&mut self, kind: Kind, run: &str, found: &mut impl FnMut(&str, bool)) {
+        match kind {
+            Kind::Other => {}
+            Kind::Sign => found(run, false),
+            Kind::Letter if run.contains(['\'', '\u{2019}']) => {
+                let word = run.replace('\u{2019}', "'");
+                parts(word.trim_matches('\'')).iter().for_each(|part| self.word(part, found));
+            }
+            Kind::Letter => self.word(run, found),
+            Kind::Unspaced => {
+                let characters: Vec<char> = run.chars().collect();
+                let is_single = characters.len() == 1;
+                characters.iter().for_each(|character| found(character.encode_utf8(&mut [0; 4]), !is_single));
+                characters.windows(2).for_each(|pair| found(&pair.iter().collect::<String>(), false));
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str, found: &mut impl FnMut(&str, bool)) {
+        let word = word.char_indices().nth(MOST_WORD_CHARACTERS).map_or(word, |(end, _)| &word[..end]);
+        if word.is_empty() || is_stop_word(word) || !word.is_ascii() {
+            if !word.is_empty() {
+                found(word, false);
+            }
+            return;
+        }
+        if !self.stems.contains_key(word) {
+            self.stems.insert(word.to_owned(), self.stemmer.stem(word).into_owned());
+        }
+        found(&self.stems[word], false);
+    }
 }
 
 /// The words to look for, one that comes twice twice; stop words only where there is nothing else.
 #[must_use]
 pub fn words_of_query(query: &str) -> Vec<String> {
     let (mut words, mut alone) = (Vec::new(), Vec::new());
-    each_word(query, |word, is_alone| if is_alone { alone.push(word) } else { words.push(word) });
+    let keep = |word: &str, is_alone| if is_alone { alone.push(word.to_owned()) } else { words.push(word.to_owned()) };
+    WordReader::new().each_word(query, keep);
     words.sort_unstable();
     alone.sort_unstable();
     let telling: Vec<String> = words.iter().filter(|word| !is_stop_word(word)).cloned().collect();
@@ -67,25 +144,14 @@ fn is_stop_word(word: &str) -> bool {
     SET.contains(word)
 }
 
-/// Calls back for each word in order; `true` marks a single character that also stands in pairs.
-fn each_word(text: &str, mut found: impl FnMut(String, bool)) {
-    let stemmer = Stemmer::create(Algorithm::English);
+/// One form for all ways of writing a word.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     // Folding may undo the compatibility form; once more settles it.
     let folded: String = text.nfkc().default_case_fold().collect();
-    let mut run = String::new();
-    let mut kind = Kind::Other;
-    let characters = folded.nfkc().filter(|character| !is_invisible(*character)).map(without_dot);
-    for character in characters.chain(std::iter::once(' ')) {
-        let next = kind_of(character, kind, &run);
-        if next != kind || next == Kind::Sign {
-            end_run(&stemmer, kind, &run, &mut found);
-            run.clear();
-        }
-        kind = next;
-        if kind != Kind::Other {
-            run.push(character);
-        }
-    }
+    folded.nfkc().filter(|character| !is_invisible(*character)).map(without_dot).collect()
 }
 
 /// Soft hyphens and joiners of lines stand in words without being seen, and so does the dot that folding leaves of a
@@ -110,8 +176,9 @@ enum Kind {
     Other,
 }
 
-fn kind_of(character: char, before: Kind, run: &str) -> Kind {
+fn kind_of(character: char, before: Kind, is_in_run: bool) -> Kind {
     match character {
+        'a'..='z' | '0'..='9' => Kind::Letter,
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' // Thai, Lao, Myanmar, Khmer
         | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{312f}' | '\u{31f0}'..='\u{31ff}' // Kana, Bopomofo
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Han
@@ -123,7 +190,7 @@ fn kind_of(character: char, before: Kind, run: &str) -> Kind {
         _ if character.is_alphanumeric() => Kind::Letter,
         // Marks belong to the letter before them, and so does an apostrophe.
         _ if is_combining_mark(character) && matches!(before, Kind::Letter | Kind::Unspaced) => before,
-        '\'' | '\u{2019}' if before == Kind::Letter && !run.is_empty() => Kind::Letter,
+        '\'' | '\u{2019}' if before == Kind::Letter && is_in_run => Kind::Letter,
         _ => Kind::Other,
     }
 }
@@ -135,30 +202,6 @@ fn parts(word: &str) -> Vec<String> {
         Some((_, "t" | "d" | "m" | "ll" | "re" | "ve")) => vec![word.replace('\'', "")],
         Some(_) => word.split('\'').map(str::to_owned).collect(),
         None => vec![word.to_owned()],
-    }
-}
-
-fn end_run(stemmer: &Stemmer, kind: Kind, run: &str, found: &mut impl FnMut(String, bool)) {
-    match kind {
-        Kind::Other => {}
-        Kind::Sign => found(run.to_owned(), false),
-        Kind::Letter => {
-            let word = run.replace('\u{2019}', "'");
-            let word: String = word.trim_matches('\'').chars().take(MOST_WORD_CHARACTERS).collect();
-            for plain in parts(&word).into_iter().filter(|plain| !plain.is_empty()) {
-                if is_stop_word(&plain) || !plain.is_ascii() {
-                    found(plain, false);
-                } else {
-                    found(stemmer.stem(&plain).into_owned(), false);
-                }
-            }
-        }
-        Kind::Unspaced => {
-            let characters: Vec<char> = run.chars().collect();
-            let is_single = characters.len() == 1;
-            characters.iter().for_each(|character| found(character.to_string(), !is_single));
-            characters.windows(2).for_each(|pair| found(pair.iter().collect(), false));
-        }
     }
 }
 

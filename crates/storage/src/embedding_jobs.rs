@@ -1,9 +1,12 @@
 //! Embeddings that are still to be made, shared out among all replicas.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgvector::HalfVector;
-use picard_crypto::{TextBinding, open_text};
+use picard_crypto::{DataKey, TextBinding, open_text};
 use picard_domain::{Error, MemoryId, Vector};
 use uuid::Uuid;
 
@@ -56,8 +59,9 @@ impl Store {
         .await
         .map_err(storage_error)?;
         let mut texts = Vec::with_capacity(rows.len());
+        let mut keys = HashMap::new();
         for row in rows {
-            match self.open_pending(&row) {
+            match self.open_pending(&row, &mut keys) {
                 Ok(text) => texts.push(text),
                 Err(error) => {
                     tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding.");
@@ -68,10 +72,13 @@ impl Store {
         Ok(texts)
     }
 
-    fn open_pending(&self, row: &PendingRow) -> Result<PendingText, Error> {
-        let key = self.open_data_key(row.user_id, &row.data_key)?;
+    fn open_pending(&self, row: &PendingRow, keys: &mut HashMap<Uuid, Arc<DataKey>>) -> Result<PendingText, Error> {
+        let key = match keys.entry(row.user_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.open_data_key(row.user_id, &row.data_key)?),
+        };
         let binding = TextBinding { memory_id: *row.id.as_bytes(), owner_id: *row.user_id.as_bytes(), version: row.text_version };
-        let text = open_text(&key, &binding, &row.ciphertext).map_err(Error::internal)?;
+        let text = open_text(key, &binding, &row.ciphertext).map_err(Error::internal)?;
         Ok(PendingText { memory_id: MemoryId(row.id), text_version: row.text_version, text, attempts: row.attempts })
     }
 
@@ -113,6 +120,57 @@ impl Store {
         .await
         .map_err(storage_error)?;
         Ok(count == 1)
+    }
+
+    /// Stores the embeddings of several texts as [`Store::finish_embedding`] does, and answers of which. A memory that
+    /// somebody else is changing is left out: waiting for one while holding others could end in a deadlock.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn finish_embeddings(
+        &self,
+        model: &str,
+        texts: &[(&PendingText, &[Vector])],
+        ends_jobs: bool,
+    ) -> Result<HashSet<MemoryId>, Error> {
+        let (mut ids, mut versions) = (Vec::new(), Vec::new());
+        let (mut memories, mut positions, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
+        for (text, windows) in texts {
+            ids.push(text.memory_id.0);
+            versions.push(text.text_version);
+            for (position, window) in (0_i16..).zip(*windows) {
+                memories.push(text.memory_id.0);
+                positions.push(position);
+                vectors.push(HalfVector::from_f32_slice(window.as_slice()));
+            }
+        }
+        let done = sqlx::query_scalar!(
+            "WITH m AS MATERIALIZED (
+                 SELECT m.id, m.user_id, m.permission FROM memories m JOIN unnest($1::uuid[], $2::bigint[]) AS t (id, version)
+                 ON m.id = t.id AND m.text_version = t.version FOR NO KEY UPDATE OF m SKIP LOCKED
+             ), done AS (
+                 DELETE FROM embedding_jobs WHERE $3 AND memory_id IN (SELECT id FROM m) AND model IN ('', $4)
+             ), new AS (
+                 INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding, bits, is_public)
+                 SELECT m.id, m.user_id, $4, w.position, w.embedding,
+                        CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
+                 FROM m JOIN unnest($5::uuid[], $6::smallint[], $7::halfvec[]) AS w (id, position, embedding) ON w.id = m.id
+                 ON CONFLICT (memory_id, model, position) DO UPDATE SET
+                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public
+             )
+             SELECT id FROM m",
+            &ids,
+            &versions,
+            ends_jobs,
+            model,
+            &memories,
+            &positions,
+            &vectors as _,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        Ok(done.into_iter().map(MemoryId).collect())
     }
 
     /// Puts jobs back, to be tried again after a pause.
@@ -178,8 +236,9 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(storage_error)?;
+        let mut keys = HashMap::new();
         let open = |row: &PendingRow| {
-            self.open_pending(row)
+            self.open_pending(row, &mut keys)
                 .inspect_err(|_| tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding."))
                 .ok()
         };
@@ -235,7 +294,7 @@ impl Store {
              SELECT m.id, m.user_id, $1 FROM memories m
              WHERE NOT EXISTS (SELECT 1 FROM memory_embeddings e WHERE e.memory_id = m.id AND e.model = $1)
                AND NOT EXISTS (SELECT 1 FROM embedding_jobs j WHERE j.memory_id = m.id AND j.model = '' AND j.failed_at IS NOT NULL)
-             ON CONFLICT DO NOTHING",
+             FOR KEY SHARE OF m ON CONFLICT DO NOTHING",
             model,
         )
         .execute(&self.pool)

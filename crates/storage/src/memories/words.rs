@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use picard_crypto::{DataKey, KeyedHash, open_text};
-use picard_domain::words::words_of_text;
+use picard_domain::words::WordReader;
 use picard_domain::{Error, Permission};
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ const BATCH: i64 = 200;
 pub(crate) struct WordHasher {
     own: KeyedHash,
     open: Arc<KeyedHash>,
+    reader: WordReader,
     seen: HashMap<String, (i64, Option<i64>)>,
 }
 
@@ -40,24 +41,32 @@ pub(crate) fn own_words(key: &DataKey) -> KeyedHash {
 
 impl WordHasher {
     pub(crate) fn new(key: &DataKey, open: Arc<KeyedHash>) -> Self {
-        Self { own: own_words(key), open, seen: HashMap::new() }
+        Self { own: own_words(key), open, reader: WordReader::new(), seen: HashMap::new() }
     }
 
     pub(crate) fn hash(&mut self, text: &str, is_open: bool) -> HashedWords {
-        let words = words_of_text(text);
+        let (own, open, seen) = (&self.own, &self.open, &mut self.seen);
+        let mut found = Vec::new();
+        let length = self.reader.read(text, |word| {
+            if !seen.contains_key(word) {
+                seen.insert(word.to_owned(), (own.word(word), None));
+            }
+            let hashes = seen.get_mut(word).expect("it was put there");
+            let open = is_open.then(|| *hashes.1.get_or_insert_with(|| open.word(word)));
+            found.push((hashes.0, open.unwrap_or_default()));
+        });
+        // By their hashes: the order of the words themselves would tell something of them.
+        found.sort_unstable();
         let mut hashed = HashedWords {
-            length: i32::try_from(words.length).unwrap_or(i32::MAX),
+            length: i32::try_from(length).unwrap_or(i32::MAX),
             open_words: is_open.then(Vec::new),
             ..HashedWords::default()
         };
-        for (word, count) in words.counts {
-            let entry = self.seen.entry(word);
-            let word = entry.key().clone();
-            let (own, open) = entry.or_insert_with(|| (self.own.word(&word), None));
-            hashed.words.push(*own);
-            hashed.counts.push(i16::try_from(count).unwrap_or(i16::MAX));
+        for same in found.chunk_by(|left, right| left.0 == right.0) {
+            hashed.words.push(same[0].0);
+            hashed.counts.push(i16::try_from(same.len()).unwrap_or(i16::MAX));
             if let Some(all) = &mut hashed.open_words {
-                all.push(*open.get_or_insert_with(|| self.open.word(&word)));
+                all.push(same[0].1);
             }
         }
         hashed

@@ -119,6 +119,40 @@ async fn a_deletion_that_races_with_an_embedding_leaves_no_orphan(pool: PgPool) 
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn texts_are_finished_together_but_for_those_that_somebody_holds(pool: PgPool) {
+    let store = store(&pool);
+    let ada = account(&store, "ada").await;
+    let (free, held, outdated) =
+        (memory(&store, ada, "free").await, memory(&store, ada, "held").await, memory(&store, ada, "outdated").await);
+    let mut jobs = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
+    jobs.iter_mut().filter(|job| job.memory_id == outdated).for_each(|job| job.text_version = 7);
+    let windows = [vector(1.0), vector(2.0)];
+    let texts: Vec<_> = jobs.iter().map(|job| (job, windows.as_slice())).collect();
+    let mut other = pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT 1 FROM memories WHERE id = $1 FOR UPDATE").bind(held.0).execute(&mut *other).await.expect("a lock");
+
+    let done = store.finish_embeddings("model", &texts, true).await.expect("an answer");
+
+    assert_eq!(done, HashSet::from([free]), "and nobody waited");
+    assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 2);
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 2);
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn words_and_jobs_go_with_their_memory_and_their_person(pool: PgPool) {
+    let store = store(&pool);
+    let ada = account(&store, "ada").await;
+    let id = memory(&store, ada, "one").await;
+    memory(&store, ada, "two").await;
+    for (statement, left) in [("DELETE FROM memories WHERE id = $1", 1), ("DELETE FROM users WHERE id <> $1", 0)] {
+        sqlx::query(statement).bind(id.0).execute(&pool).await.expect("it is gone");
+        for count in ["SELECT count(*) FROM memory_words", "SELECT count(*) FROM embedding_jobs"] {
+            assert_eq!(number(&pool, count).await, left, "{count} after {statement}");
+        }
+    }
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn a_text_that_cannot_be_embedded_is_given_up_and_a_new_one_tried(pool: PgPool) {
     let store = store(&pool);
     let ada = account(&store, "ada").await;
