@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use picard_domain::{Caller, Memory, Timestamp, UserId};
+use picard_domain::{Caller, Memory, MemoryId, Timestamp, UserId};
 use picard_storage::audit::MemoryAct;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -52,8 +52,8 @@ impl App {
         self.note(owners.into_iter().map(read));
     }
 
-    /// Notes what the caller did with their own memories; `answer` is what the tool answered.
-    pub(crate) fn note_write(&self, caller: &Caller, tool: &str, answer: &Value) {
+    /// Notes what the caller did with their own memories.
+    pub(crate) fn note_write(&self, caller: &Caller, tool: &str, memories: &[MemoryId]) {
         let event = match tool {
             "submit_memory" | "submit_memories" => "memories_submitted",
             "update_memory" => "memory_updated",
@@ -62,10 +62,8 @@ impl App {
             "delete_memory" => "memory_deleted",
             _ => return,
         };
-        let results = answer["results"].as_array().into_iter().flatten().map(|result| &result["memory"]["id"]);
-        let ids: Vec<&Value> = std::iter::once(&answer["id"]).chain(results).filter(|id| id.is_string()).collect();
-        if !ids.is_empty() {
-            self.note([self.act(caller, event, json!({ "memory_ids": ids, "operation": tool }))]);
+        if !memories.is_empty() {
+            self.note([self.act(caller, event, json!({ "memory_ids": memories, "operation": tool }))]);
         }
     }
 

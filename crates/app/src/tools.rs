@@ -1,10 +1,11 @@
 //! From a tool's name and its data to the method behind it: the one way in for every door.
 
 use futures_util::future::BoxFuture;
-use picard_domain::commands::{IdempotencyKey, Once};
-use picard_domain::{Caller, Error};
+use picard_domain::commands::{BatchResult, IdempotencyKey, Once};
+use picard_domain::{Caller, Error, Memory, MemoryId};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::catalogue::Effect;
 use crate::{App, arguments, catalogue};
@@ -13,7 +14,7 @@ use crate::{App, arguments, catalogue};
 const KEY: &str = "idempotency_key";
 
 impl App {
-    /// Calls a tool of the [`catalogue`] and answers what it answers, as JSON.
+    /// Calls a tool of the [`catalogue`] and answers what it answers, as JSON text.
     ///
     /// The scope is checked before the data is read: who may not call a tool learns nothing of its data. A key makes a
     /// call that changes something count once, as the member `idempotency_key` does.
@@ -27,16 +28,14 @@ impl App {
         name: &'a str,
         data: Value,
         key: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Value, Error>> {
+    ) -> BoxFuture<'a, Result<Box<RawValue>, Error>> {
         Box::pin(async move {
             let tool = catalogue::find(name).ok_or(Error::UnknownTool)?;
             caller.require(tool.scope)?;
             self.count_tool_call(caller).await?;
             if tool.effect != Effect::Read {
                 let once = once(tool.name, &data, key)?;
-                let answer = self.call_change(caller, tool.name, data, once.as_ref()).await?;
-                self.note_write(caller, tool.name, &answer);
-                return Ok(answer);
+                return self.call_change(caller, tool.name, data, once.as_ref()).await;
             }
             match tool.name {
                 "get_memory" => answer(self.get_memory(caller, arguments::parse(data)?).await),
@@ -50,21 +49,47 @@ impl App {
         })
     }
 
-    async fn call_change(&self, caller: &Caller, tool: &str, data: Value, once: Option<&Once>) -> Result<Value, Error> {
+    async fn call_change(
+        &self,
+        caller: &Caller,
+        tool: &'static str,
+        data: Value,
+        once: Option<&Once>,
+    ) -> Result<Box<RawValue>, Error> {
+        let changed = |memory: Memory| {
+            self.note_write(caller, tool, &[memory.id]);
+            memory
+        };
         match tool {
-            "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?, once).await),
-            "submit_memories" => answer(self.submit_memories(caller, arguments::parse(data)?, once).await),
-            "update_memory" => answer(self.update_memory(caller, arguments::parse(data)?, once).await),
-            "modify_permissions" => answer(self.modify_permissions(caller, arguments::parse(data)?, once).await),
-            "restore_memory" => answer(self.restore_memory(caller, &arguments::parse(data)?, once).await),
-            "delete_memory" => answer(self.delete_memory(caller, &arguments::parse(data)?, once).await),
+            "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?, once).await.map(changed)),
+            "submit_memories" => {
+                let summary = self.submit_memories(caller, arguments::parse(data)?, once).await?;
+                let ids: Vec<MemoryId> = summary.results.iter().filter_map(stored).collect();
+                self.note_write(caller, tool, &ids);
+                answer(Ok(summary))
+            }
+            "update_memory" => answer(self.update_memory(caller, arguments::parse(data)?, once).await.map(changed)),
+            "modify_permissions" => answer(self.modify_permissions(caller, arguments::parse(data)?, once).await.map(changed)),
+            "restore_memory" => answer(self.restore_memory(caller, &arguments::parse(data)?, once).await.map(changed)),
+            "delete_memory" => {
+                let gone = self.delete_memory(caller, &arguments::parse(data)?, once).await?;
+                self.note_write(caller, tool, &[gone.id]);
+                answer(Ok(gone))
+            }
             _ => Err(Error::UnknownTool),
         }
     }
 }
 
-fn answer<T: Serialize>(outcome: Result<T, Error>) -> Result<Value, Error> {
-    serde_json::to_value(outcome?).map_err(Error::internal)
+fn stored(result: &BatchResult) -> Option<MemoryId> {
+    match result {
+        BatchResult::Stored { memory, .. } => Some(memory.id),
+        BatchResult::Refused { .. } => None,
+    }
+}
+
+fn answer<T: Serialize>(outcome: Result<T, Error>) -> Result<Box<RawValue>, Error> {
+    serde_json::value::to_raw_value(&outcome?).map_err(Error::internal)
 }
 
 /// The key of a request that is no tool's, and what the request says.

@@ -91,7 +91,7 @@ impl ServerHandler for Handler {
         let answer = async {
             let data = Value::Object(request.arguments.unwrap_or_default());
             match self.app.call_tool(caller, &request.name, data, None).await {
-                Ok(answer) => Ok(tools::answer(answer).into()),
+                Ok(answer) => tools::answer(&answer).map(Into::into),
                 Err(failed) => error::of_tool(&failed).map(Into::into),
             }
         };

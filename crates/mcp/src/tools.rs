@@ -3,8 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use picard_app::catalogue::{self, CATALOGUE, Effect};
-use rmcp::model::{CallToolResult, JsonObject, Tool, ToolAnnotations};
-use serde_json::{Value, json};
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotations};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::resources;
 
@@ -61,15 +63,19 @@ fn output_schema(answer: &JsonObject) -> JsonObject {
 }
 
 /// A tool's answer: as data, as text, and with links to the memories that it holds.
-pub(crate) fn answer(data: Value) -> CallToolResult {
-    let links = resources::links(&data);
-    let mut result = CallToolResult::structured(data);
-    result.content.extend(links);
-    result
+pub(crate) fn answer(data: &RawValue) -> Result<CallToolResult, ErrorData> {
+    let value = serde_json::from_str(data.get())
+        .map_err(|_| ErrorData::internal_error("The answer could not be put into words.", None))?;
+    let mut result = CallToolResult::success(vec![ContentBlock::text(data.get())]);
+    result.content.extend(resources::links(&value));
+    result.structured_content = Some(value);
+    Ok(result)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -110,7 +116,7 @@ mod tests {
     fn an_answer_is_data_text_and_links() {
         let data = json!({ "id": "1", "text": "Tea, Earl Grey.\nHot.", "updated_at": "2026-01-01T00:00:00.000000+00:00" });
 
-        let result = answer(data.clone());
+        let result = answer(&serde_json::value::to_raw_value(&data).expect("JSON")).expect("a result");
 
         assert_eq!(result.is_error, Some(false));
         let text = &result.content[0].as_text().expect("text").text;

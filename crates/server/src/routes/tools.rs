@@ -4,8 +4,9 @@ use axum::Json;
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use picard_domain::{Caller, Error};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::bearer::ApiError;
 use crate::body::StrictJson;
@@ -18,6 +19,13 @@ use crate::state::AppState;
 struct ToolCall {
     tool: String,
     data: Value,
+}
+
+/// The answer of a call.
+#[derive(Serialize)]
+struct ToolAnswer {
+    tool: String,
+    data: Box<RawValue>,
 }
 
 /// Calls a tool. Its data and its answer are described per tool in the schema.
@@ -44,7 +52,7 @@ pub(crate) async fn call_tool(
     }
 }
 
-async fn run(state: &AppState, caller: &Caller, call: ToolCall, key: Option<&str>) -> Result<Value, Error> {
-    let answer = state.app.call_tool(caller, &call.tool, call.data, key).await?;
-    Ok(json!({ "tool": call.tool, "data": answer }))
+async fn run(state: &AppState, caller: &Caller, call: ToolCall, key: Option<&str>) -> Result<ToolAnswer, Error> {
+    let data = state.app.call_tool(caller, &call.tool, call.data, key).await?;
+    Ok(ToolAnswer { tool: call.tool, data })
 }

@@ -61,6 +61,7 @@ struct WindowedRow {
     #[sqlx(flatten)]
     near: NearRow,
     windows: i64,
+    is_wanted: bool,
 }
 
 #[derive(FromRow)]
@@ -112,9 +113,10 @@ impl Store {
                 if is_long { by_signs(reach, filter, wanted, windows) } else { by_vectors(reach, filter, wanted, windows) };
             let rows: Vec<WindowedRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
             let is_all = rows.first().is_none_or(|row| row.windows < windows);
-            if is_all || rows.len() >= wanted.limit as usize {
-                let limit = wanted.limit as usize;
-                return Ok(rows.into_iter().map(|row| row.near).take(limit).collect());
+            let limit = wanted.limit as usize;
+            let near: Vec<NearRow> = rows.into_iter().filter(|row| row.is_wanted).map(|row| row.near).take(limit).collect();
+            if is_all || near.len() == limit {
+                return Ok(near);
             }
             windows *= 8;
         }
@@ -245,42 +247,61 @@ fn one_by_one(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> 
     query
 }
 
+/// Whether the memories themselves are looked at only after the nearest were chosen: nearly all of one's own that have
+/// not expired are wanted, and looking at each would take longer than comparing it.
+fn looks_late(reach: Reach, filter: &MemoryFilter) -> bool {
+    let is_everything = filter.permission.is_none() && !narrows(filter);
+    matches!(reach, Reach::Own(_)) && is_everything
+}
+
+/// Appends where windows come from, as far as they are within reach and pass the filter.
+fn push_windows(query: &mut Query, reach: Reach, filter: &MemoryFilter, model: &str) {
+    query.push(" FROM memory_embeddings e");
+    if looks_late(reach, filter) {
+        query.push(" WHERE e.model = ").push_bind(model.to_owned());
+        push_owner(query, reach);
+        return;
+    }
+    query.push(" JOIN memories m ON m.id = e.memory_id WHERE e.model = ").push_bind(model.to_owned());
+    push_owner(query, reach);
+    query.push(" AND ");
+    push_reach(query, reach);
+    push_filter(query, filter);
+}
+
+/// Appends the choice of memories from the windows in `near`.
+fn push_choice(query: &mut Query, reach: Reach, filter: &MemoryFilter) {
+    query.push(" SELECT n.memory_id, 1 - min(n.distance) AS similarity, sum(count(*)) OVER ()::bigint AS windows, ");
+    if looks_late(reach, filter) {
+        query.push("bool_and(m.id IS NOT NULL) AS is_wanted FROM near n LEFT JOIN memories m ON m.id = n.memory_id AND ");
+        push_reach(query, reach);
+        push_filter(query, filter);
+    } else {
+        query.push("true AS is_wanted FROM near n");
+    }
+    query.push(" GROUP BY n.memory_id ORDER BY 2 DESC, 1");
+}
+
 /// Compares every row and keeps the nearest windows. The `+ 0` keeps any index on the vectors from being chosen.
 fn by_vectors(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windows: i64) -> Query {
-    let mut query = Query::new(
-        "SELECT memory_id, 1 - min(distance) AS similarity, sum(count(*)) OVER ()::bigint AS windows FROM (
-             SELECT e.memory_id, (e.embedding <=> ",
-    );
-    query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-    query.push(") + 0 AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ");
-    query.push_bind(wanted.model.to_owned());
-    push_owner(&mut query, reach);
-    query.push(" AND ");
-    push_reach(&mut query, reach);
-    push_filter(&mut query, filter);
-    query.push(" ORDER BY distance LIMIT ").push_bind(windows);
-    query.push(") AS near GROUP BY memory_id ORDER BY 2 DESC, 1");
+    let mut query = Query::new("WITH near AS MATERIALIZED (SELECT e.memory_id, (e.embedding <=> ");
+    query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice())).push(") + 0 AS distance");
+    push_windows(&mut query, reach, filter, wanted.model);
+    query.push(" ORDER BY distance LIMIT ").push_bind(windows).push(")");
+    push_choice(&mut query, reach, filter);
     query
 }
 
 /// Compares the signs of every row, and exactly those whose signs agree best.
 fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windows: i64) -> Query {
     let vector = HalfVector::from_f32_slice(wanted.vector.as_slice());
-    let mut query = Query::new("SELECT c.memory_id, 1 - min(f.embedding <=> ");
-    query.push_bind(vector.clone());
-    query.push(
-        ") AS similarity, sum(count(*)) OVER ()::bigint AS windows FROM (
-             SELECT e.memory_id, e.position FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ",
-    );
-    query.push_bind(wanted.model.to_owned());
-    push_owner(&mut query, reach);
-    query.push(" AND ");
-    push_reach(&mut query, reach);
-    push_filter(&mut query, filter);
+    let mut query = Query::new("WITH near AS MATERIALIZED (SELECT c.memory_id, f.embedding <=> ");
+    query.push_bind(vector.clone()).push(" AS distance FROM (SELECT e.memory_id, e.position");
+    push_windows(&mut query, reach, filter, wanted.model);
     query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push("::halfvec) LIMIT ");
     query.push_bind(windows.max(10) * CANDIDATES_PER_WINDOW);
     query.push(") AS c JOIN memory_embeddings f ON f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
-    query.push_bind(wanted.model.to_owned());
-    query.push(" GROUP BY c.memory_id ORDER BY 2 DESC, 1");
+    query.push_bind(wanted.model.to_owned()).push(")");
+    push_choice(&mut query, reach, filter);
     query
 }
