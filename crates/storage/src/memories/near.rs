@@ -99,7 +99,8 @@ impl Store {
             return Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total });
         }
         // Counting inside the search would carry every vector through a sort.
-        let (rows, total) = try_join(self.nearest(reach, filter, wanted), self.count_embedded(reach, filter)).await?;
+        let (rows, total) =
+            try_join(self.nearest(reach, filter, wanted), self.count_embedded(reach, filter, wanted.model)).await?;
         Ok(Near { rows, total })
     }
 
@@ -123,15 +124,18 @@ impl Store {
     }
 
     /// How many memories within reach have an embedding, as far as that is known: a memory without a job has one.
-    async fn count_embedded(&self, reach: Reach, filter: &MemoryFilter) -> Result<i64, Error> {
-        let mut query = Query::new("SELECT count(*) FROM memories m WHERE ");
+    async fn count_embedded(&self, reach: Reach, filter: &MemoryFilter, model: &str) -> Result<i64, Error> {
+        let mut query = Query::new("SELECT (SELECT count(*) FROM memories m WHERE ");
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
-        query.push(" AND m.id <> ALL (ARRAY(SELECT j.memory_id FROM embedding_jobs j");
-        if let Reach::Own(owner) = reach {
-            query.push(" WHERE j.user_id = ").push_bind(owner.0);
-        }
-        query.push("))");
+        // Beginning with the jobs, of which there are few as a rule.
+        query.push(
+            ") - (SELECT count(DISTINCT m.id) FROM embedding_jobs j JOIN memories m ON m.id = j.memory_id WHERE j.model IN ('', ",
+        );
+        query.push_bind(model.to_owned()).push(") AND ");
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.push(")");
         query.build_query_scalar().fetch_one(&self.pool).await.map_err(storage_error)
     }
 
