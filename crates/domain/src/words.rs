@@ -36,47 +36,65 @@ pub struct TextWords {
 #[must_use]
 pub fn words_of_text(text: &str) -> TextWords {
     let mut words = TextWords::default();
-    words.length = WordReader::new().read(text, |word| {
-        let count = words.counts.entry(word.to_owned()).or_default();
+    words.length = WordReader::new(str::to_owned).read(text, |word| {
+        let count = words.counts.entry(word.clone()).or_default();
         *count = count.saturating_add(1);
     });
     words
 }
 
-/// Takes texts apart; what was found out about a word serves for the next text too.
-pub struct WordReader {
+/// The words to look for, one that comes twice twice; stop words only where there is nothing else.
+#[must_use]
+pub fn words_of_query(query: &str) -> Vec<String> {
+    let (mut words, mut stop_words, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    WordReader::new(str::to_owned).each_word(query, |word, is_alone| {
+        let list = if is_alone {
+            &mut alone
+        } else if word.is_stop_word {
+            &mut stop_words
+        } else {
+            &mut words
+        };
+        list.push(word.made.clone());
+    });
+    [words, stop_words, alone].into_iter().find(|list| !list.is_empty()).map_or_else(Vec::new, |mut list| {
+        list.sort_unstable();
+        list
+    })
+}
+
+/// Takes texts apart; what was made of a word serves for the next text too.
+pub struct WordReader<T, F> {
     stemmer: Stemmer,
-    stems: HashMap<String, String>,
+    make: F,
+    known: HashMap<Box<str>, Known<T>>,
 }
 
-impl Default for WordReader {
-    fn default() -> Self {
-        Self::new()
-    }
+/// A word that was met before.
+struct Known<T> {
+    made: T,
+    is_stop_word: bool,
 }
 
-impl WordReader {
-    /// Knows no word yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { stemmer: Stemmer::create(Algorithm::English), stems: HashMap::new() }
+impl<T, F: FnMut(&str) -> T> WordReader<T, F> {
+    /// Knows no word yet; `make` makes of a word, in the one form for all its endings, what is wanted.
+    pub fn new(make: F) -> Self {
+        Self { stemmer: Stemmer::create(Algorithm::English), make, known: HashMap::new() }
     }
 
     /// Calls back for every word of a text, and answers how many it has, stop words aside.
-    pub fn read(&mut self, text: &str, mut found: impl FnMut(&str)) -> u32 {
+    pub fn read(&mut self, text: &str, mut found: impl FnMut(&T)) -> u32 {
         let mut length = 0;
         self.each_word(text, |word, is_alone| {
             // A character of a run is kept besides its pairs, so that it is found alone; the pairs make up the length.
-            if !is_alone && !is_stop_word(word) {
-                length += 1;
-            }
-            found(word);
+            length += u32::from(!is_alone && !word.is_stop_word);
+            found(&word.made);
         });
         length
     }
 
     /// Calls back for each word in order; `true` marks a single character that also stands in pairs.
-    fn each_word(&mut self, text: &str, mut found: impl FnMut(&str, bool)) {
+    fn each_word(&mut self, text: &str, mut found: impl FnMut(&Known<T>, bool)) {
         let text = folded(text);
         let (mut start, mut kind) = (0, Kind::Other);
         for (place, character) in text.char_indices() {
@@ -90,52 +108,36 @@ impl WordReader {
         self.end_run(kind, &text[start..], &mut found);
     }
 
-    fn end_run(&mut self, kind: Kind, run: &str, found: &mut impl FnMut(&str, bool)) {
+    fn end_run(&mut self, kind: Kind, run: &str, found: &mut impl FnMut(&Known<T>, bool)) {
         match kind {
             Kind::Other => {}
-            Kind::Sign => found(run, false),
+            Kind::Sign => found(self.word(run), false),
             Kind::Letter if run.contains(['\'', '\u{2019}']) => {
                 let word = run.replace('\u{2019}', "'");
-                parts(word.trim_matches('\'')).iter().for_each(|part| self.word(part, found));
+                let parts = parts(word.trim_matches('\''));
+                parts.iter().filter(|part| !part.is_empty()).for_each(|part| found(self.word(part), false));
             }
-            Kind::Letter => self.word(run, found),
+            Kind::Letter => found(self.word(run), false),
             Kind::Unspaced => {
                 let characters: Vec<char> = run.chars().collect();
                 let is_single = characters.len() == 1;
-                characters.iter().for_each(|character| found(character.encode_utf8(&mut [0; 4]), !is_single));
-                characters.windows(2).for_each(|pair| found(&pair.iter().collect::<String>(), false));
+                characters.iter().for_each(|character| found(self.word(character.encode_utf8(&mut [0; 4])), !is_single));
+                characters.windows(2).for_each(|pair| found(self.word(&pair.iter().collect::<String>()), false));
             }
         }
     }
 
-    fn word(&mut self, word: &str, found: &mut impl FnMut(&str, bool)) {
+    fn word(&mut self, word: &str) -> &Known<T> {
         let word = word.char_indices().nth(MOST_WORD_CHARACTERS).map_or(word, |(end, _)| &word[..end]);
-        if word.is_empty() || is_stop_word(word) || !word.is_ascii() {
-            if !word.is_empty() {
-                found(word, false);
-            }
-            return;
+        if !self.known.contains_key(word) {
+            let is_stop_word = is_stop_word(word);
+            let is_english = word.is_ascii() && !is_stop_word;
+            let stem = if is_english { self.stemmer.stem(word) } else { word.into() };
+            let known = Known { made: (self.make)(&stem), is_stop_word: is_stop_word || self::is_stop_word(&stem) };
+            self.known.insert(word.into(), known);
         }
-        if !self.stems.contains_key(word) {
-            self.stems.insert(word.to_owned(), self.stemmer.stem(word).into_owned());
-        }
-        found(&self.stems[word], false);
+        &self.known[word]
     }
-}
-
-/// The words to look for, one that comes twice twice; stop words only where there is nothing else.
-#[must_use]
-pub fn words_of_query(query: &str) -> Vec<String> {
-    let (mut words, mut alone) = (Vec::new(), Vec::new());
-    let keep = |word: &str, is_alone| if is_alone { alone.push(word.to_owned()) } else { words.push(word.to_owned()) };
-    WordReader::new().each_word(query, keep);
-    words.sort_unstable();
-    alone.sort_unstable();
-    let telling: Vec<String> = words.iter().filter(|word| !is_stop_word(word)).cloned().collect();
-    if !telling.is_empty() {
-        return telling;
-    }
-    if words.is_empty() { alone } else { words }
 }
 
 fn is_stop_word(word: &str) -> bool {

@@ -76,7 +76,7 @@ impl Store {
         }
         keep_version(&mut transaction, id).await?;
         self.write_row(&mut transaction, writer, id, &key, before.version + 1, change).await?;
-        let mut hasher = WordHasher::new(&key, open_words);
+        let mut hasher = WordHasher::new(&key, open_words, true);
         self.write_words(&mut transaction, owner, id, &key, &before, change, &mut hasher).await?;
         write_vectors(&mut transaction, writer, id, change).await?;
         match &change.shared_with {

@@ -162,7 +162,8 @@ fn end<T>(list: &[T]) -> i32 {
 
 impl Rows {
     async fn new(store: &Store, key: &DataKey, owner: UserId, memories: &[NewMemory]) -> Result<Self, Error> {
-        let mut hasher = WordHasher::new(key, store.open_words().await?);
+        let is_open = memories.iter().any(|new| new.permission.is_open());
+        let mut hasher = WordHasher::new(key, store.open_words().await?, is_open);
         let mut rows = Self::default();
         for new in memories {
             rows.push(new, seal_text(key, &binding(new.id.0, owner.0, 1), new.text.as_str(), store.now()), &mut hasher);

@@ -1,7 +1,6 @@
 //! The words of a text as they are stored: keyed hashes, under the owner's key and, where others may search, under the
 //! deployment's.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use picard_crypto::{DataKey, KeyedHash, open_text};
@@ -18,11 +17,11 @@ const BATCH: i64 = 200;
 
 /// Hashes the words of texts; a word that comes again is not hashed again.
 pub(crate) struct WordHasher {
-    own: KeyedHash,
-    open: Arc<KeyedHash>,
-    reader: WordReader,
-    seen: HashMap<String, (i64, Option<i64>)>,
+    reader: WordReader<Hashes, Box<dyn FnMut(&str) -> Hashes + Send>>,
 }
+
+/// A word under the owner's key and, if it is asked for, under the deployment's.
+type Hashes = (i64, Option<i64>);
 
 /// A text's words, ready to be stored: three lists of one length.
 #[derive(Debug, Default)]
@@ -40,21 +39,16 @@ pub(crate) fn own_words(key: &DataKey) -> KeyedHash {
 }
 
 impl WordHasher {
-    pub(crate) fn new(key: &DataKey, open: Arc<KeyedHash>) -> Self {
-        Self { own: own_words(key), open, reader: WordReader::new(), seen: HashMap::new() }
+    /// `is_open`: some of the texts may be searched by others.
+    pub(crate) fn new(key: &DataKey, open: Arc<KeyedHash>, is_open: bool) -> Self {
+        let own = own_words(key);
+        let make = move |word: &str| (own.word(word), is_open.then(|| open.word(word)));
+        Self { reader: WordReader::new(Box::new(make)) }
     }
 
     pub(crate) fn hash(&mut self, text: &str, is_open: bool) -> HashedWords {
-        let (own, open, seen) = (&self.own, &self.open, &mut self.seen);
         let mut found = Vec::new();
-        let length = self.reader.read(text, |word| {
-            if !seen.contains_key(word) {
-                seen.insert(word.to_owned(), (own.word(word), None));
-            }
-            let hashes = seen.get_mut(word).expect("it was put there");
-            let open = is_open.then(|| *hashes.1.get_or_insert_with(|| open.word(word)));
-            found.push((hashes.0, open.unwrap_or_default()));
-        });
+        let length = self.reader.read(text, |hashes| found.push(*hashes));
         // By their hashes: the order of the words themselves would tell something of them.
         found.sort_unstable();
         let mut hashed = HashedWords {
@@ -65,8 +59,8 @@ impl WordHasher {
         for same in found.chunk_by(|left, right| left.0 == right.0) {
             hashed.words.push(same[0].0);
             hashed.counts.push(i16::try_from(same.len()).unwrap_or(i16::MAX));
-            if let Some(all) = &mut hashed.open_words {
-                all.push(same[0].1);
+            if let (Some(all), (_, Some(open))) = (&mut hashed.open_words, same[0]) {
+                all.push(open);
             }
         }
         hashed
@@ -103,7 +97,7 @@ impl Store {
             let key = self.open_data_key(row.user_id, &row.data_key)?;
             let text = open_text(&key, &binding(row.id, row.user_id, row.text_version), &row.ciphertext).unwrap_or_default();
             let is_open = Permission::from_word(&row.permission).is_some_and(Permission::is_open);
-            let hashed = WordHasher::new(&key, Arc::clone(&open)).hash(&text, is_open);
+            let hashed = WordHasher::new(&key, Arc::clone(&open), is_open).hash(&text, is_open);
             // A memory that has changed meanwhile has got its words with the change.
             sqlx::query!(
                 "INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words)
