@@ -1,5 +1,9 @@
 //! Storing memories, one or many, in one statement.
 
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+
 use pgvector::HalfVector;
 use picard_crypto::{DataKey, seal_text};
 use picard_domain::commands::Once;
@@ -12,9 +16,12 @@ use uuid::Uuid;
 
 use super::binding;
 use super::shares::{ShareRows, insert_shares};
-use super::words::WordHasher;
+use super::words::{HashedWords, WordHasher};
 use crate::Store;
 use crate::error::storage_error;
+
+/// A thread of its own is worth it for no fewer memories than this.
+const FEW: usize = 100;
 
 /// A memory to be stored.
 #[derive(Debug, Clone)]
@@ -156,23 +163,42 @@ struct Vectors {
     is_public: Vec<bool>,
 }
 
+/// Works on a long list on all processors; the results are in the list's order.
+fn in_parallel<T: Sync, R: Send>(list: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(list.len() / FEW).max(1);
+    if threads == 1 {
+        return work(list);
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = list.chunks(list.len().div_ceil(threads)).map(|part| scope.spawn(|| work(part))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("the work does not panic")).collect()
+    })
+}
+
 fn end<T>(list: &[T]) -> i32 {
     i32::try_from(list.len()).unwrap_or(i32::MAX)
 }
 
 impl Rows {
     async fn new(store: &Store, key: &DataKey, owner: UserId, memories: &[NewMemory]) -> Result<Self, Error> {
+        let open = store.open_words().await?;
         let is_open = memories.iter().any(|new| new.permission.is_open());
-        let mut hasher = WordHasher::new(key, store.open_words().await?, is_open);
+        let seal = |memories: &[NewMemory]| {
+            let mut hasher = WordHasher::new(key, Arc::clone(&open), is_open);
+            let seal = |new: &NewMemory| {
+                let ciphertext = seal_text(key, &binding(new.id.0, owner.0, 1), new.text.as_str(), store.now());
+                (ciphertext, hasher.hash(new.text.as_str(), new.permission.is_open()))
+            };
+            memories.iter().map(seal).collect::<Vec<_>>()
+        };
         let mut rows = Self::default();
-        for new in memories {
-            rows.push(new, seal_text(key, &binding(new.id.0, owner.0, 1), new.text.as_str(), store.now()), &mut hasher);
+        for (new, (ciphertext, hashed)) in memories.iter().zip(in_parallel(memories, seal)) {
+            rows.push(new, ciphertext, hashed);
         }
         Ok(rows)
     }
 
-    fn push(&mut self, new: &NewMemory, ciphertext: String, hasher: &mut WordHasher) {
-        let hashed = hasher.hash(new.text.as_str(), new.permission.is_open());
+    fn push(&mut self, new: &NewMemory, ciphertext: String, hashed: HashedWords) {
         self.ids.push(new.id.0);
         self.ciphertexts.push(ciphertext);
         self.permissions.push(new.permission.as_str());

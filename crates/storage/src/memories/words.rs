@@ -17,8 +17,11 @@ const BATCH: i64 = 200;
 
 /// Hashes the words of texts; a word that comes again is not hashed again.
 pub(crate) struct WordHasher {
-    reader: WordReader<Hashes, Box<dyn FnMut(&str) -> Hashes + Send>>,
+    reader: WordReader<Hashes, Make>,
 }
+
+/// Hashes a word that was not met before.
+type Make = Box<dyn FnMut(&str) -> Hashes + Send>;
 
 /// A word under the owner's key and, if it is asked for, under the deployment's.
 type Hashes = (i64, Option<i64>);
