@@ -17,6 +17,7 @@ pub mod catalogue;
 mod client_documents;
 mod clients;
 mod codes;
+mod complete;
 mod connections;
 mod cursor;
 mod embedding;
@@ -61,6 +62,7 @@ pub use authorize::{AskingParty, Authorization, Question};
 pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
 pub use codes::CodeExchange;
+pub use complete::{Completing, Proposals};
 pub use embedding::EmbeddingWorker;
 pub use export::ExportFormat;
 pub use groups::GroupPage;
@@ -159,6 +161,12 @@ impl App {
                 settings,
             })))
         })
+    }
+
+    /// The time by the application's clock.
+    #[must_use]
+    pub fn now(&self) -> picard_domain::Timestamp {
+        self.0.clock.now()
     }
 
     /// The server's public URL: the issuer of tokens.

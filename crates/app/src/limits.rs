@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token};
 use picard_domain::{Caller, Error};
 
@@ -38,6 +39,14 @@ impl App {
             return Ok(());
         }
         self.count(&format!("tools {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await
+    }
+
+    /// Counts a read that is no call of a tool: as many are allowed as calls.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]; as every statement.
+    pub fn count_read<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.count(&format!("reads {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await })
     }
 
     async fn count(&self, subject: &str, most: u32, window: Duration) -> Result<(), Error> {

@@ -3,26 +3,32 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
-use picard_app::App;
+use picard_app::{App, Completing};
 use picard_domain::commands::{GetMemory, ListSummaries};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
-    Implementation, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
+    DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{Instrument, Span};
 
+use crate::completions::{self, Asked};
+use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
 use crate::{error, resources, tools};
 
 /// The revisions that are spoken. The two before lack nothing that clients still need, and ask for batches (T18).
 const VERSIONS: &[ProtocolVersion] =
     &[ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+
+/// The server's name in the protocol.
+const NAME: &str = "picard";
 
 /// For how long what is the same for everybody may be kept: it changes with the program's version only.
 const PUBLIC_TTL_MS: u64 = 5 * 60 * 1000;
@@ -44,7 +50,16 @@ impl Handler {
         Self { app, version }
     }
 
+    /// Says whose answer it is (T9). Clients of the revisions before heard it when they connected.
+    fn sign(&self, context: &RequestContext<RoleServer>, meta: &mut Option<MetaObject>) {
+        if context.protocol_version().is_some_and(|version| !version.has_initialize()) {
+            let server = json!({ "name": NAME, "version": self.version });
+            meta.get_or_insert_default().0.insert("io.modelcontextprotocol/serverInfo".to_owned(), server);
+        }
+    }
+
     async fn read(&self, caller: &Caller, uri: String) -> Result<ReadResourceResult, Error> {
+        self.app.count_read(caller).await?;
         match uri::parse(&uri)? {
             Address::Memory(memory_id) => resources::contents(uri, &self.app.get_memory(caller, GetMemory { memory_id }).await?),
             Address::Memories(list) => resources::contents(uri, &self.app.list_summaries(caller, list).await?),
@@ -54,14 +69,16 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let server = Implementation::new("picard", self.version)
+        let server = Implementation::new(NAME, self.version)
             .with_title("Picard")
             .with_description("Long-term memory for people and their assistants.")
             .with_website_url(self.app.public_url());
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
-            .with_protocol_version(ProtocolVersion::V_2025_11_25)
-            .with_server_info(server)
-            .with_instructions(INSTRUCTIONS)
+        ServerConfig::new(
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().enable_completions().build(),
+        )
+        .with_protocol_version(ProtocolVersion::V_2025_11_25)
+        .with_server_info(server)
+        .with_instructions(INSTRUCTIONS)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
@@ -76,10 +93,12 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         only_page(request)?;
-        Ok(ListToolsResult::with_all_items(tools::TOOLS.clone()).with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
+        let mut list = ListToolsResult::with_all_items(tools::TOOLS.clone());
+        self.sign(&context, &mut list.meta);
+        Ok(list.with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn call_tool(
@@ -91,11 +110,13 @@ impl ServerHandler for Handler {
         let answer = async {
             let data = Value::Object(request.arguments.unwrap_or_default());
             match self.app.call_tool(caller, &request.name, data, None).await {
-                Ok(answer) => tools::answer(&answer).map(Into::into),
-                Err(failed) => error::of_tool(&failed).map(Into::into),
+                Ok(answer) => tools::answer(&answer),
+                Err(failed) => error::of_tool(&failed),
             }
         };
-        answer.instrument(span).await
+        let mut result = answer.instrument(span).await?;
+        self.sign(&context, &mut result.meta);
+        Ok(result.into())
     }
 
     async fn list_resources(
@@ -112,21 +133,29 @@ impl ServerHandler for Handler {
             cursor: request.and_then(|request| request.cursor),
         };
         let answer = async {
-            match self.app.list_summaries(caller, own).await {
-                Ok(page) => Ok(resources::page(page)),
+            let listed = match self.app.count_read(caller).await {
+                Ok(()) => self.app.list_summaries(caller, own).await,
+                Err(refused) => Err(refused),
+            };
+            match listed {
+                Ok(page) => Ok(resources::page(page, self.app.now())),
                 Err(failed) => Err(error::of_list(&failed)),
             }
         };
-        answer.instrument(span).await
+        let mut list = answer.instrument(span).await?;
+        self.sign(&context, &mut list.meta);
+        Ok(list)
     }
 
     async fn list_resource_templates(
         &self,
         request: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         only_page(request)?;
-        Ok(resources::templates().with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
+        let mut list = resources::templates();
+        self.sign(&context, &mut list.meta);
+        Ok(list.with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
     }
 
     async fn read_resource(
@@ -137,17 +166,82 @@ impl ServerHandler for Handler {
         let (caller, span) = asker(&context)?;
         let answer = async {
             match self.read(caller, request.uri.clone()).await {
-                Ok(contents) => Ok(contents.into()),
+                Ok(contents) => Ok(contents),
                 Err(failed) => Err(error::of_resource(&failed, &request.uri)),
             }
         };
-        answer.instrument(span).await
+        let mut result = answer.instrument(span).await?;
+        self.sign(&context, &mut result.meta);
+        Ok(result.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        only_page(request)?;
+        let mut list = ListPromptsResult::with_all_items(prompts::PROMPTS.clone());
+        self.sign(&context, &mut list.meta);
+        Ok(list.with_ttl_ms(PUBLIC_TTL_MS).with_cache_scope(CacheScope::Public))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let (caller, span) = asker(&context)?;
+        let answer = async {
+            let (query, frame) = match prompts::wanted(caller, &request)? {
+                Wanted::Text(text) => return Ok(prompts::plain(text)),
+                Wanted::Memories { query, frame } => (query, frame),
+            };
+            let found =
+                self.app.call_tool(caller, "query_memory", query, None).await.map_err(|failed| error::of_list(&failed))?;
+            let found = serde_json::from_str(found.get()).map_err(|_| error::internal())?;
+            Ok::<_, ErrorData>(prompts::with_memories(&frame, &found))
+        };
+        let mut result = answer.instrument(span).await?;
+        self.sign(&context, &mut result.meta);
+        Ok(result.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let (caller, span) = asker(&context)?;
+        let ask = async |what| self.app.complete(caller, &what).await.map_err(|failed| error::of_list(&failed));
+        let answer = async {
+            let proposals = match completions::asked(&request)? {
+                Asked::App(what) => ask(what).await?,
+                Asked::Words(words) => words.into(),
+                Asked::Tags { owner, before, last } => {
+                    let mut proposals = ask(Completing::Tag { owner, prefix: last }).await?;
+                    proposals.values.iter_mut().for_each(|tag| tag.insert_str(0, &before));
+                    proposals
+                }
+            };
+            completions::proposed(proposals)
+        };
+        let mut result = answer.instrument(span).await?;
+        self.sign(&context, &mut result.meta);
+        Ok(result)
     }
 
     /// Gets what rmcp does not know: methods, and parameters of methods that it does know.
     async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
         Err(match request.method.as_str() {
-            "tools/list" | "tools/call" | "resources/list" | "resources/templates/list" | "resources/read" => {
+            "tools/list"
+            | "tools/call"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "prompts/list"
+            | "prompts/get"
+            | "completion/complete" => {
                 ErrorData::invalid_params("The parameters do not have the form that this method takes.", None)
             }
             _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no method of this name.", None),

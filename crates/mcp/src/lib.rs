@@ -7,11 +7,13 @@
 //!
 //! Start with [`McpDoor`], then `gate.rs` for what happens before the protocol, `handler.rs` for the protocol.
 
+mod completions;
 mod error;
 mod gate;
 mod handler;
 mod message;
 mod network;
+mod prompts;
 mod resources;
 mod sessions;
 mod tools;
@@ -63,6 +65,7 @@ pub struct McpDoor {
     service: StreamableHttpService<Handler, Sessions>,
     gate: Gate,
     ending: CancellationToken,
+    origins: Arc<[String]>,
 }
 
 impl McpDoor {
@@ -72,24 +75,31 @@ impl McpDoor {
         let ending = CancellationToken::new();
         let all = CancellationToken::new();
         let sessions = Arc::new(Sessions::new(ending.clone()));
+        let origins = network::origins(&settings.public_url, &settings.allowed_origins);
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(settings.mode == McpMode::Stateful)
             .with_json_response(true)
             .with_max_request_body_bytes(gate::MOST_BYTES)
             .with_allowed_hosts(network::hosts(&settings.public_url, &settings.allowed_hosts))
-            .with_allowed_origins(network::origins(&settings.public_url, &settings.allowed_origins))
+            .with_allowed_origins(origins.clone())
             .enforce_origin_validation()
             .with_cancellation_token(all.clone());
         let handler = Handler::new(app, settings.version);
         let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions.clone(), config);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
         let gate = Gate::new(sessions, refuse, all.drop_guard());
-        Self { service, gate, ending }
+        Self { service, gate, ending, origins: origins.into() }
     }
 
     /// The routes: exactly `/mcp`. Expects a layer around it that has put a [`picard_domain::Caller`] into the request.
     pub fn router(&self) -> Router {
         Router::new().route_service("/mcp", self.service.clone()).route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
+    }
+
+    /// Says of an origin whether its pages are answered, so that preflights say the same.
+    pub fn origin_check(&self) -> impl Fn(&str) -> bool + Clone + Send + Sync + 'static {
+        let origins = self.origins.clone();
+        move |origin| network::is_answered(&origins, origin)
     }
 
     /// Ends the streams that would otherwise stay open for ever, so that a graceful shutdown comes to its end;

@@ -4,6 +4,8 @@ use picard_app::{catalogue, json};
 use picard_domain::Scope;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData};
 
+use crate::prompts;
+
 /// Says which scope the message in this body needs, if any.
 ///
 /// The body is read into the same type that rmcp reads it into, after a check that no key comes twice: what is
@@ -28,7 +30,13 @@ fn scope_of(request: &ClientRequest) -> Option<Scope> {
     match request {
         // A tool that does not exist needs no scope: the protocol says that there is none.
         ClientRequest::CallToolRequest(call) => catalogue::find(&call.params.name).map(|tool| tool.scope),
-        other => other.method().starts_with("resources/").then_some(Scope::Read),
+        // What else tells of somebody's memories; `remember` only says what to do.
+        ClientRequest::GetPromptRequest(prompt) => (prompt.params.name != prompts::REMEMBER).then_some(Scope::Read),
+        ClientRequest::CompleteRequest(_) => Some(Scope::Read),
+        other => {
+            let is_read = other.method().starts_with("resources/") || other.method() == "completion/complete";
+            is_read.then_some(Scope::Read)
+        }
     }
 }
 
@@ -65,10 +73,25 @@ mod tests {
     }
 
     #[test]
+    fn prompts_with_memories_and_completions_need_the_scope_for_reading() {
+        let reference = json!({ "type": "ref/prompt", "name": "recall" });
+        for (method, params) in [
+            ("prompts/get", json!({ "name": "recall", "arguments": { "topic": "tea" } })),
+            ("prompts/get", json!({ "name": "ask_persona" })),
+            ("completion/complete", json!({ "ref": reference, "argument": { "name": "topic", "value": "" } })),
+            ("completion/complete", json!({})),
+        ] {
+            assert_eq!(needed_scope(&request(method, &params)), Ok(Some(Scope::Read)), "SCO-01 {method} {params}");
+        }
+    }
+
+    #[test]
     fn what_tells_nothing_of_anybody_needs_no_scope() {
         for (method, params) in [
             ("tools/list", json!({})),
             ("ping", json!({})),
+            ("prompts/list", json!({})),
+            ("prompts/get", json!({ "name": "remember", "arguments": { "what": "tea" } })),
             ("server/discover", json!({})),
             ("tools/call", json!({ "name": "Submit_memory" })),
             ("tools/call", json!({ "name": "__proto__" })),

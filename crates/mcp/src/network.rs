@@ -22,6 +22,16 @@ pub(crate) fn origins(public_url: &str, further: &[String]) -> Vec<String> {
     std::iter::once(own.clone()).chain(local).chain(further).collect()
 }
 
+/// Whether the door answers pages of this origin; `origins` are those of [`origins`].
+pub(crate) fn is_answered(origins: &[String], origin: &str) -> bool {
+    let origin = with_port(origin);
+    let fits = |allowed: &String| match allowed.strip_suffix(":*") {
+        Some(host) => origin.strip_prefix(host).is_some_and(|rest| rest.starts_with(':')),
+        None => *allowed == origin,
+    };
+    origins.iter().any(fits)
+}
+
 /// An origin with its port; rmcp would let one without a port stand for all ports.
 fn with_port(origin: &str) -> String {
     let uri = origin.trim().parse::<Uri>().unwrap_or_default();
@@ -57,6 +67,21 @@ mod tests {
             ["https://picard.example:443", "https://app.example:443", "http://localhost:*", "https://app.example:8443", "null"],
             "T1"
         );
+    }
+
+    #[test]
+    fn a_page_is_answered_by_its_whole_origin() {
+        let origins = origins("http://localhost:8001", &["https://app.example".to_owned()]);
+        for good in
+            ["https://app.example", "https://app.example:443", "http://localhost:5173", "http://[::1]:80", "http://127.0.0.1"]
+        {
+            assert!(is_answered(&origins, good), "{good}");
+        }
+        for bad in
+            ["https://app.example:8443", "http://app.example", "http://localhost.evil.example", "null", "https://localhost:5173"]
+        {
+            assert!(!is_answered(&origins, bad), "INP-13 {bad}");
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, Method, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use picard_mcp::McpDoor;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::normalize_path::NormalizePathLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -111,7 +112,11 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let (streaming, _) = streaming_routes().split_for_parts();
     let api = api.merge(streaming.layer(DefaultBodyLimit::disable()));
     let api = api.route_layer(from_fn_with_state(state.clone(), bearer::api));
-    let mcp = mcp.router().layer(from_fn_with_state(state.clone(), bearer::mcp)).layer(from_fn(request::explain));
+    let mcp = mcp
+        .router()
+        .layer(from_fn_with_state(state.clone(), bearer::mcp))
+        .layer(from_fn(request::explain))
+        .layer(mcp_cors(mcp.origin_check()));
     let observed = state.clone();
     let (documents, _) = document_routes().split_for_parts();
     let documents = documents
@@ -150,6 +155,18 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
         .layer(from_fn(drain::layer))
         .layer(from_fn_with_state(observed, request::observe))
+}
+
+/// Pages of the origins that MCP is answered for may call, and read what a client needs of the answer.
+fn mcp_cors(is_answered: impl Fn(&str) -> bool + Clone + Send + Sync + 'static) -> CorsLayer {
+    let is_answered = move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(&is_answered);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(is_answered))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        // Tools may name headers of their own.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER, HeaderName::from_static("mcp-session-id"), request::REQUEST_ID])
+        .max_age(std::time::Duration::from_secs(86_400))
 }
 
 fn crashed() -> Problem {

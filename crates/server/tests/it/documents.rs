@@ -1,12 +1,10 @@
 //! The OpenAPI document and the pages that show it.
 
-use std::path::Path;
-
 use picard_app::catalogue::CATALOGUE;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::kit::{TestServer, word};
+use crate::kit::{TestServer, golden, word};
 
 /// Calls `visit` with every value inside of this one, itself included.
 fn walk(value: &Value, visit: &mut impl FnMut(&Value)) {
@@ -23,18 +21,8 @@ fn document() -> Value {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
 fn the_golden_file_is_the_document() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/openapi.json");
-    let now = format!("{:#}\n", document());
-
-    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
-        std::fs::write(&file, &now).expect("the golden file is written");
-    }
-
-    let golden = std::fs::read_to_string(&file).expect("the golden file");
-    let first = golden.lines().zip(now.lines()).enumerate().find(|(_, (golden, now))| golden != now);
-    assert!(golden == now, "openapi.json has changed, first at {first:?}; UPDATE_GOLDEN=1 writes it again");
+    golden("openapi.json", &document());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The MCP door through rmcp's own client, in every revision that is spoken.
 
+mod prompts;
 mod sessions;
 pub(crate) mod wire;
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::kit::{Person, TestServer, client, word};
+use crate::kit::{Person, TestServer, client, golden, word};
 
 type Client = RunningService<RoleClient, ClientConfig>;
 
@@ -84,8 +85,18 @@ async fn every_revision_lists_the_catalogue(pool: PgPool) {
         let server_info = info.server_info.as_ref().expect("the server's name");
         assert_eq!((server_info.name.as_str(), server_info.title.as_deref()), ("picard", Some("Picard")));
         assert_eq!(server_info.website_url.as_deref(), Some(&*server.url));
-        assert!(info.capabilities.prompts.is_none() && info.capabilities.completions.is_none());
+        assert!(info.capabilities.prompts.is_some() && info.capabilities.completions.is_some());
     }
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn the_golden_file_is_the_list_of_tools(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+
+    let (_, answer) = wire::send(wire::modern(&server, &ada, "tools/list", json!({}))).await;
+
+    golden("tools.json", &answer["result"]["tools"]);
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]

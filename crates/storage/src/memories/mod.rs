@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod change;
+mod complete;
 mod create;
 mod history;
 mod keyword;

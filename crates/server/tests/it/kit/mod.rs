@@ -5,6 +5,7 @@ pub mod process;
 pub mod provider;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use picard_crypto::{ExposeSecret, FernetKey, KeyRing, SecretString};
@@ -298,6 +299,19 @@ pub async fn eventually(what: &str, check: impl AsyncFn() -> bool) {
 }
 
 /// Asks the test's database for one number.
+/// Compares with a file of the tests, or writes it when UPDATE_GOLDEN=1.
+#[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
+pub fn golden(name: &str, value: &Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
+    let now = format!("{value:#}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+        std::fs::write(&file, &now).expect("the golden file is written");
+    }
+    let golden = std::fs::read_to_string(&file).expect("the golden file");
+    let first = golden.lines().zip(now.lines()).enumerate().find(|(_, (golden, now))| golden != now);
+    assert!(golden == now, "{name} has changed, first at {first:?}; UPDATE_GOLDEN=1 writes it again");
+}
+
 pub async fn number(pool: &PgPool, statement: &'static str) -> i64 {
     sqlx::query_scalar(statement).fetch_one(pool).await.expect("a number")
 }

@@ -25,7 +25,7 @@ fn plain(server: &TestServer, person: &Person) -> RequestBuilder {
     server.post("/mcp").bearer_auth(&person.token).header("accept", "application/json, text/event-stream")
 }
 
-async fn send(request: RequestBuilder) -> (StatusCode, Value) {
+pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.expect("an answer");
     let status = response.status();
     (status, serde_json::from_str(&response.text().await.expect("a body")).unwrap_or(Value::Null))
@@ -139,6 +139,28 @@ async fn other_hosts_and_origins_are_refused(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn pages_of_answered_origins_may_call(pool: PgPool) {
+    let server = TestServer::spawn_with(&pool, &["--allowed-origins", "https://app.example"]).await;
+    let preflight = async |origin: &str| {
+        let request = server.request(reqwest::Method::OPTIONS, "/mcp").header("origin", origin);
+        let request =
+            request.header("access-control-request-method", "POST").header("access-control-request-headers", "mcp-method");
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), response.headers().get("access-control-allow-origin").cloned())
+    };
+    assert_eq!(preflight("https://app.example").await, (200, Some("https://app.example".parse().expect("a header"))));
+    assert_eq!(preflight("https://evil.example").await, (200, None), "INP-13");
+
+    let response = server.post("/mcp").header("origin", "https://app.example").json(&json!({})).send().await.expect("an answer");
+
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.headers()["access-control-allow-origin"], "https://app.example");
+    let exposed = response.headers()["access-control-expose-headers"].to_str().expect("text").to_owned();
+    assert!(exposed.contains("www-authenticate") && exposed.contains("mcp-session-id"), "{exposed}");
+    assert!(!response.headers().contains_key("access-control-allow-credentials"));
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn what_may_be_kept_is_said_truly(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
@@ -148,6 +170,7 @@ async fn what_may_be_kept_is_said_truly(pool: PgPool) {
         ("server/discover", json!({}), "public"),
         ("tools/list", json!({}), "public"),
         ("resources/templates/list", json!({}), "public"),
+        ("prompts/list", json!({}), "public"),
         ("resources/list", json!({}), "private"),
         ("resources/read", json!({ "uri": format!("memories://{id}") }), "private"),
     ] {
@@ -156,6 +179,7 @@ async fn what_may_be_kept_is_said_truly(pool: PgPool) {
         let result = &answer["result"];
         assert_eq!((&result["cacheScope"], &result["resultType"]), (&json!(scope), &json!("complete")), "T7 {method}");
         assert_eq!(result["ttlMs"].as_u64() == Some(0), scope == "private", "MEM-06 {method}");
+        assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "picard", "T9 {method}");
     }
 }
 
@@ -166,15 +190,17 @@ async fn discovery_names_what_is_spoken_and_nothing_else(pool: PgPool) {
 
     let (_, answer) = send(modern(&server, &ada, "server/discover", json!({}))).await;
     assert_eq!(answer["result"]["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]), "T18");
-    assert_eq!(answer["result"]["capabilities"], json!({ "tools": {}, "resources": {} }));
+    assert_eq!(answer["result"]["capabilities"], json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {} }));
 
     for (method, params, status, code) in [
-        ("prompts/list", json!({}), 404, -32601),
         ("resources/subscribe", json!({ "uri": "memories://x" }), 404, -32601),
         ("subscriptions/listen", json!({ "notifications": {} }), 404, -32601),
         ("no/such/method", json!({}), 404, -32601),
         ("tools/list", json!({ "cursor": "x" }), 200, -32602),
         ("resources/templates/list", json!({ "cursor": "x" }), 200, -32602),
+        ("prompts/list", json!({ "cursor": "x" }), 200, -32602),
+        ("prompts/get", json!({ "name": "recall", "arguments": [] }), 200, -32602),
+        ("completion/complete", json!({}), 200, -32602),
         ("tools/call", json!({ "name": "get_memories", "arguments": [] }), 200, -32602),
         ("resources/read", json!({ "uri": 1 }), 200, -32602),
     ] {
