@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use picard_crypto::ExposeSecret as _;
 use picard_crypto::SecretString;
 use picard_domain::account::check_new_password;
-use picard_domain::{Caller, ClientId, Door, Email, Error, GrantId, Scope, UserId, Username};
+use picard_domain::{Caller, ClientId, Door, Email, Error, GrantId, Scope, TokenId, UserId, Username};
 use picard_storage::accounts::NewAccount;
 
 use crate::App;
@@ -82,6 +82,8 @@ impl App {
                 user_id: account.id,
                 client_id: ClientId(uuid::Uuid::nil()),
                 grant_id: GrantId(uuid::Uuid::nil()),
+                token_id: TokenId(uuid::Uuid::nil()),
+                expires_at: self.0.clock.now(),
                 scopes: [Scope::Read, Scope::Write].into_iter().collect(),
                 is_superuser: false,
                 door: Door::CommandLine,

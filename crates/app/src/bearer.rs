@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use picard_domain::{Caller, Door, Error};
+use time::OffsetDateTime;
 
 use crate::App;
 
@@ -23,6 +24,8 @@ impl App {
                 user_id: claims.user_id,
                 client_id: state.client_id,
                 grant_id: claims.grant_id,
+                token_id: claims.token_id,
+                expires_at: OffsetDateTime::from_unix_timestamp(claims.expires_at).map_err(|_| Error::Unauthorized)?.into(),
                 // Scopes that an administrator has taken from the client end with the next request.
                 scopes: claims.scopes.intersection(&state.client_scopes),
                 is_superuser: state.is_superuser,

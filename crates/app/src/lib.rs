@@ -14,6 +14,7 @@ pub mod arguments;
 mod authorize;
 mod bearer;
 pub mod catalogue;
+mod changes;
 mod client_documents;
 mod clients;
 mod codes;
@@ -37,6 +38,7 @@ mod search;
 mod sign_in;
 mod sign_up;
 mod signing_keys;
+mod subscription;
 mod tokens;
 mod tools;
 mod user_tokens;
@@ -59,6 +61,7 @@ pub use activity::ActivityPage;
 pub use acts::keep_acts;
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
 pub use authorize::{AskingParty, Authorization, Question};
+pub use changes::{hear_changes, tell_changes};
 pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
 pub use codes::CodeExchange;
@@ -86,6 +89,7 @@ pub use registration::SelfRegisteredClient;
 pub use sign_in::{SESSION_LIFETIME, Session};
 pub use sign_up::{SignUp, SignUpError};
 pub use signing_keys::RELOAD_EVERY;
+pub use subscription::{Subscription, Watched};
 pub use tokens::{IssuedTokens, RefreshRequest, TokenError};
 pub use user_tokens::UserTokenRequest;
 
@@ -121,6 +125,8 @@ struct Parts {
     embedder: Arc<dyn Embedder>,
     embedding: embedding::State,
     acts: acts::ActLog,
+    changes: changes::Changes,
+    subscriptions: subscription::Open,
     /// Wakes the worker of imports.
     imports: tokio::sync::Notify,
     clock: Clock,
@@ -151,6 +157,8 @@ impl App {
                 embedder,
                 embedding: embedding::State::default(),
                 acts: acts::ActLog::default(),
+                changes: changes::Changes::default(),
+                subscriptions: subscription::Open::default(),
                 imports: tokio::sync::Notify::new(),
                 clock,
                 issuer: Issuer { url: settings.public_url.clone() },

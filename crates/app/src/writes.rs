@@ -7,10 +7,11 @@ use picard_domain::commands::{
     RestoreMemory, SubmitMemories, SubmitMemory, UpdateMemory,
 };
 use picard_domain::memory::EmbeddingStatus;
-use picard_domain::{Caller, Error, FieldError, Memory, MemoryId, Scope, Timestamp};
+use picard_domain::{Caller, Error, FieldError, Memory, MemoryId, Permission, Scope, Timestamp};
 use picard_storage::memories::{MemoryChange, NewMemory, Writer};
 use serde::de::DeserializeOwned;
 
+use crate::changes::Change;
 use crate::{App, arguments};
 
 /// A batch of more memories is left to the worker.
@@ -47,6 +48,7 @@ impl App {
             let only = |mut memories: Vec<Memory>| memories.pop().expect("one memory was stored");
             let memory = self.0.store.create_memories(self.writer(caller, once), std::slice::from_ref(&new), only).await?;
             self.wake_worker_for(&memory);
+            self.note_new(caller.user_id, std::slice::from_ref(&memory));
             Ok(memory)
         })
     }
@@ -86,6 +88,8 @@ impl App {
             let summary = |memories: Vec<Memory>| summary(&places, memories, refused);
             let answer = self.0.store.create_memories(self.writer(caller, once), &rows, summary).await?;
             self.wake_embedding_worker();
+            let is_open = rows.iter().any(|new| new.permission == Permission::Public);
+            self.note_change(Change { owner: caller.user_id, memory: None, is_open });
             Ok(answer)
         })
     }
@@ -196,7 +200,9 @@ impl App {
             let id = command.memory_id;
             let work = async {
                 self.check_owner(caller.user_id, id).await?;
-                self.0.store.delete_memory(caller.user_id, id, once).await
+                let (deleted, before) = self.0.store.delete_memory(caller.user_id, id, once).await?;
+                self.note_changed(caller.user_id, id, before, None);
+                Ok(deleted)
             };
             self.once(caller, once, work).await
         })
@@ -214,7 +220,8 @@ impl App {
             if let Some((text, windows)) = &mut change.text {
                 *windows = self.embed_now(&[text.as_str()]).await.pop().unwrap_or_default();
             }
-            let memory = self.0.store.update_memory(self.writer(caller, once), id, &change).await?;
+            let (memory, before) = self.0.store.update_memory(self.writer(caller, once), id, &change).await?;
+            self.note_changed(caller.user_id, id, before, Some(memory.permission));
             self.wake_worker_for(&memory);
             Ok(memory)
         };

@@ -1,6 +1,6 @@
 //! Who is asking.
 
-use crate::{ClientId, Error, GrantId, Scope, Scopes, UserId};
+use crate::{ClientId, Error, GrantId, Scope, Scopes, Timestamp, TokenId, UserId};
 
 /// Through which door a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct Caller {
     pub client_id: ClientId,
     /// The grant that the token belongs to.
     pub grant_id: GrantId,
+    /// The token itself.
+    pub token_id: TokenId,
+    /// When the token ends.
+    pub expires_at: Timestamp,
     /// What the token allows.
     pub scopes: Scopes,
     /// Whether the person is a superuser at this moment, whatever the token said when it was issued.

@@ -9,13 +9,14 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::LengthLimitError;
+use picard_app::App;
 use picard_domain::{Caller, Error, UserId};
-use rmcp::model::{ErrorData, JsonRpcError};
+use rmcp::model::{ErrorData, JsonRpcError, SubscriptionFilter};
 use tokio_util::sync::DropGuard;
 use tracing::Span;
 
-use crate::sessions::{self, Sessions};
-use crate::{Refuse, message};
+use crate::sessions::{self, Asked, Sessions};
+use crate::{Refuse, message, subscriptions};
 
 /// The most that a request's body may have.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
@@ -25,6 +26,7 @@ const SESSION_ID: &str = "mcp-session-id";
 /// What decides whether a request goes on.
 #[derive(Clone)]
 pub(crate) struct Gate {
+    app: App,
     sessions: Arc<Sessions>,
     refuse: Refuse,
     _all: Arc<DropGuard>,
@@ -40,34 +42,50 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     // A session answers in a task of its own, whose log lines would not name the request.
     request.extensions_mut().insert(Span::current());
     let deleted = (request.method() == Method::DELETE).then(|| gate.is_own_session(request.headers(), caller.user_id));
+    let mut listen = None;
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        request = match gate.examine(&parts, body, &caller).await {
-            Ok(body) => Request::from_parts(parts, body),
+        let examined = gate.examine(&parts, body, &caller).await;
+        let (body, wanted) = match examined {
+            Ok(read) => read,
             Err(refusal) => return *refusal,
         };
+        listen = match wanted {
+            Some(wanted) => match subscriptions::accepted(&gate.app, &caller, &wanted).await {
+                Ok(accepted) => Some(Arc::new(accepted)),
+                Err(error) => return (gate.refuse)(&error),
+            },
+            None => None,
+        };
+        request = Request::from_parts(parts, body);
     }
-    let response = sessions::on_behalf_of(caller.user_id, next.run(request)).await;
+    let asked = Asked { person: caller.user_id, listen };
+    let response = sessions::on_behalf_of(asked, next.run(request)).await;
     translated(response, deleted)
 }
 
 impl Gate {
-    pub(crate) fn new(sessions: Arc<Sessions>, refuse: Refuse, all: DropGuard) -> Self {
-        Self { sessions, refuse, _all: Arc::new(all) }
+    pub(crate) fn new(app: App, sessions: Arc<Sessions>, refuse: Refuse, all: DropGuard) -> Self {
+        Self { app, sessions, refuse, _all: Arc::new(all) }
     }
 
     /// Reads the body and decides by it, never by the Mcp-Method or Mcp-Name header, which scope is needed (SCO-07).
-    async fn examine(&self, parts: &Parts, body: Body, caller: &Caller) -> Result<Body, Box<Response>> {
+    async fn examine(
+        &self,
+        parts: &Parts,
+        body: Body,
+        caller: &Caller,
+    ) -> Result<(Body, Option<SubscriptionFilter>), Box<Response>> {
         if !is_json(&parts.headers) {
             let text = "Send the body as application/json in UTF-8, not compressed.";
             return Err(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorData::invalid_request(text, None)).into());
         }
         let bytes = to_bytes(body, MOST_BYTES).await.map_err(|error| unreadable(&error))?;
-        let scope = message::needed_scope(&bytes).map_err(|error| failure(StatusCode::BAD_REQUEST, error))?;
-        if let Some(Err(error)) = scope.map(|scope| caller.require(scope)) {
+        let examined = message::examine(&bytes).map_err(|error| failure(StatusCode::BAD_REQUEST, error))?;
+        if let Some(Err(error)) = examined.scope.map(|scope| caller.require(scope)) {
             return Err((self.refuse)(&error).into());
         }
-        Ok(bytes.into())
+        Ok((bytes.into(), examined.listen))
     }
 
     fn is_own_session(&self, headers: &HeaderMap, person: UserId) -> bool {

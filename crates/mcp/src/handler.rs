@@ -1,6 +1,7 @@
 //! The protocol's requests, each one call of `App`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::request::Parts;
 use picard_app::{App, Completing};
@@ -9,19 +10,21 @@ use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
-    DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig,
+    DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use crate::completions::{self, Asked};
 use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
-use crate::{error, resources, tools};
+use crate::{error, resources, subscriptions, tools};
 
 /// The revisions that are spoken. The two before lack nothing that clients still need, and ask for batches (T18).
 const VERSIONS: &[ProtocolVersion] =
@@ -43,11 +46,20 @@ const INSTRUCTIONS: &str = "Picard is the long-term memory of the person who is 
 pub(crate) struct Handler {
     app: App,
     version: &'static str,
+    /// Streams that would stay open for ever end with it.
+    ending: CancellationToken,
+    /// What the request may hear of, if it asks for that.
+    accepted: Option<Arc<SubscriptionFilter>>,
 }
 
 impl Handler {
-    pub(crate) fn new(app: App, version: &'static str) -> Self {
-        Self { app, version }
+    pub(crate) fn new(app: App, version: &'static str, ending: CancellationToken) -> Self {
+        Self { app, version, ending, accepted: None }
+    }
+
+    /// The handler of one request.
+    pub(crate) fn of_request(&self, accepted: Option<Arc<SubscriptionFilter>>) -> Self {
+        Self { accepted, ..self.clone() }
     }
 
     /// Says whose answer it is (T9). Clients of the revisions before heard it when they connected.
@@ -73,16 +85,26 @@ impl ServerHandler for Handler {
             .with_title("Picard")
             .with_description("Long-term memory for people and their assistants.")
             .with_website_url(self.app.public_url());
-        ServerConfig::new(
-            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().enable_completions().build(),
-        )
-        .with_protocol_version(ProtocolVersion::V_2025_11_25)
-        .with_server_info(server)
-        .with_instructions(INSTRUCTIONS)
+        ServerConfig::new(capabilities())
+            .with_protocol_version(ProtocolVersion::V_2025_11_25)
+            .with_server_info(server)
+            .with_instructions(INSTRUCTIONS)
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         Cow::Borrowed(VERSIONS)
+    }
+
+    /// Older clients cannot subscribe: their way to do so needs a stream that hears of every server.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.capabilities.resources = Some(ResourcesCapability::default());
+        Ok(result)
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
@@ -231,6 +253,15 @@ impl ServerHandler for Handler {
         Ok(result)
     }
 
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(self.accepted.as_ref().map_or_else(SubscriptionFilter::default, |accepted| requested.intersection(accepted)))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let (caller, span) = asker(context.request_context())?;
+        subscriptions::serve(&self.app, caller, &context, &self.ending).instrument(span).await
+    }
+
     /// Gets what rmcp does not know: methods, and parameters of methods that it does know.
     async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
         Err(match request.method.as_str() {
@@ -241,7 +272,8 @@ impl ServerHandler for Handler {
             | "resources/read"
             | "prompts/list"
             | "prompts/get"
-            | "completion/complete" => {
+            | "completion/complete"
+            | "subscriptions/listen" => {
                 ErrorData::invalid_params("The parameters do not have the form that this method takes.", None)
             }
             _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no method of this name.", None),
@@ -249,6 +281,17 @@ impl ServerHandler for Handler {
     }
 
     async fn on_initialized(&self, _: NotificationContext<RoleServer>) {}
+}
+
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities::builder()
+        .enable_tools()
+        .enable_resources()
+        .enable_resources_subscribe()
+        .enable_resources_list_changed()
+        .enable_prompts()
+        .enable_completions()
+        .build()
 }
 
 /// Who sent this very request, and where its log lines belong; within a session, too, every request has its own token.

@@ -16,6 +16,7 @@ mod network;
 mod prompts;
 mod resources;
 mod sessions;
+mod subscriptions;
 mod tools;
 mod uri;
 
@@ -84,10 +85,10 @@ impl McpDoor {
             .with_allowed_origins(origins.clone())
             .enforce_origin_validation()
             .with_cancellation_token(all.clone());
-        let handler = Handler::new(app, settings.version);
-        let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions.clone(), config);
+        let handler = Handler::new(app.clone(), settings.version, ending.clone());
+        let service = StreamableHttpService::new(move || Ok(handler.of_request(sessions::accepted())), sessions.clone(), config);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
-        let gate = Gate::new(sessions, refuse, all.drop_guard());
+        let gate = Gate::new(app, sessions, refuse, all.drop_guard());
         Self { service, gate, ending, origins: origins.into() }
     }
 

@@ -2,28 +2,42 @@
 
 use picard_app::{catalogue, json};
 use picard_domain::Scope;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData, SubscriptionFilter};
 
 use crate::prompts;
 
-/// Says which scope the message in this body needs, if any.
+/// What a message asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Examined {
+    /// The scope that it needs, if any.
+    pub(crate) scope: Option<Scope>,
+    /// What it wants to hear of.
+    pub(crate) listen: Option<SubscriptionFilter>,
+}
+
+/// Says what the message in this body asks for.
 ///
 /// The body is read into the same type that rmcp reads it into, after a check that no key comes twice: what is
 /// decided on is what is carried out.
 ///
 /// # Errors
 /// The JSON-RPC error for a body that is not one JSON-RPC message.
-pub(crate) fn needed_scope(body: &[u8]) -> Result<Option<Scope>, ErrorData> {
+pub(crate) fn examine(body: &[u8]) -> Result<Examined, ErrorData> {
     let value = json::parse(body).map_err(|error| ErrorData::parse_error(format!("The body is not JSON: {error}"), None))?;
     if value.is_array() {
         return Err(ErrorData::invalid_request("Batches are not supported; send one message at a time.", None));
     }
     let message: ClientJsonRpcMessage = serde_json::from_slice(body)
         .map_err(|_| ErrorData::invalid_request("The body is not a JSON-RPC 2.0 message of this protocol.", None))?;
-    Ok(match message {
-        ClientJsonRpcMessage::Request(request) => scope_of(&request.request),
+    let ClientJsonRpcMessage::Request(request) = message else {
+        return Ok(Examined { scope: None, listen: None });
+    };
+    let scope = scope_of(&request.request);
+    let listen = match request.request {
+        ClientRequest::SubscriptionsListenRequest(listen) => Some(listen.params.notifications),
         _ => None,
-    })
+    };
+    Ok(Examined { scope, listen })
 }
 
 fn scope_of(request: &ClientRequest) -> Option<Scope> {
@@ -34,7 +48,8 @@ fn scope_of(request: &ClientRequest) -> Option<Scope> {
         ClientRequest::GetPromptRequest(prompt) => (prompt.params.name != prompts::REMEMBER).then_some(Scope::Read),
         ClientRequest::CompleteRequest(_) => Some(Scope::Read),
         other => {
-            let is_read = other.method().starts_with("resources/") || other.method() == "completion/complete";
+            let method = other.method();
+            let is_read = method.starts_with("resources/") || ["completion/complete", "subscriptions/listen"].contains(&method);
             is_read.then_some(Scope::Read)
         }
     }
@@ -46,6 +61,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn needed_scope(body: &[u8]) -> Result<Option<Scope>, ErrorData> {
+        examine(body).map(|examined| examined.scope)
+    }
 
     fn request(method: &str, params: &Value) -> Vec<u8> {
         json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string().into_bytes()
@@ -80,6 +99,8 @@ mod tests {
             ("prompts/get", json!({ "name": "ask_persona" })),
             ("completion/complete", json!({ "ref": reference, "argument": { "name": "topic", "value": "" } })),
             ("completion/complete", json!({})),
+            ("subscriptions/listen", json!({ "notifications": {} })),
+            ("subscriptions/listen", json!({})),
         ] {
             assert_eq!(needed_scope(&request(method, &params)), Ok(Some(Scope::Read)), "SCO-01 {method} {params}");
         }

@@ -3,12 +3,12 @@
 //! A session of somebody else does not exist. It is no authentication either: every request carries its own token.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use picard_domain::UserId;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage, SubscriptionFilter};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
 use tokio_util::sync::CancellationToken;
@@ -21,13 +21,28 @@ const MOST_OF_A_PERSON: usize = 50;
 const MOST: usize = 2_000;
 
 tokio::task_local! {
-    // rmcp asks for a session by its id alone; the request's task knows for whom.
-    static PERSON: UserId;
+    // rmcp asks for a session by its id alone, and for a subscription's filter without saying who asks; the request's
+    // task knows.
+    static ASKED: Asked;
 }
 
-/// Runs what answers a request, with the person behind it.
-pub(crate) async fn on_behalf_of<T>(person: UserId, answer: impl Future<Output = T>) -> T {
-    PERSON.scope(person, answer).await
+/// What is known of a request before rmcp gets it.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// Who asks.
+    pub(crate) person: UserId,
+    /// What they may hear of, when they ask for that (T5).
+    pub(crate) listen: Option<Arc<SubscriptionFilter>>,
+}
+
+/// Runs what answers a request.
+pub(crate) async fn on_behalf_of<T>(asked: Asked, answer: impl Future<Output = T>) -> T {
+    ASKED.scope(asked, answer).await
+}
+
+/// What the request in whose task this is called may hear of.
+pub(crate) fn accepted() -> Option<Arc<SubscriptionFilter>> {
+    ASKED.try_with(|asked| asked.listen.clone()).ok().flatten()
 }
 
 /// The sessions in this process.
@@ -69,7 +84,7 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
         let (id, transport) = self.local.create_session().await?;
-        let displaced = PERSON.try_with(|person| self.owners().add(id.clone(), *person)).ok().flatten();
+        let displaced = ASKED.try_with(|asked| self.owners().add(id.clone(), asked.person)).ok().flatten();
         if let Some(displaced) = displaced {
             self.local.close_session(&displaced).await?;
         }
@@ -86,13 +101,13 @@ impl SessionManager for Sessions {
 
     /// rmcp asks this before everything that a request does with a session, but for closing it.
     async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
-        let is_own = PERSON.try_with(|person| self.owners().find(id, *person)).unwrap_or(false);
+        let is_own = ASKED.try_with(|asked| self.owners().find(id, asked.person)).unwrap_or(false);
         Ok(is_own && self.local.has_session(id).await?)
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
         // Outside of a request it is the session's own end.
-        let may_close = PERSON.try_with(|person| self.owners().find(id, *person)).unwrap_or(true);
+        let may_close = ASKED.try_with(|asked| self.owners().find(id, asked.person)).unwrap_or(true);
         if may_close {
             self.owners().remove(id);
             self.local.close_session(id).await?;
@@ -182,6 +197,10 @@ impl Owners {
 mod tests {
     use super::*;
 
+    fn asked(person: UserId) -> Asked {
+        Asked { person, listen: None }
+    }
+
     fn id(n: usize) -> SessionId {
         format!("session {n}").into()
     }
@@ -232,14 +251,14 @@ mod tests {
     async fn somebody_elses_session_cannot_be_seen_or_closed() {
         let (ada, bob) = (UserId::generate(), UserId::generate());
         let sessions = Sessions::new(CancellationToken::new());
-        let (id, _transport) = on_behalf_of(ada, sessions.create_session()).await.expect("a session");
+        let (id, _transport) = on_behalf_of(asked(ada), sessions.create_session()).await.expect("a session");
 
-        assert!(!on_behalf_of(bob, sessions.has_session(&id)).await.expect("an answer"), "T3");
+        assert!(!on_behalf_of(asked(bob), sessions.has_session(&id)).await.expect("an answer"), "T3");
         assert!(!sessions.has_session(&id).await.expect("an answer"), "nobody asks");
-        on_behalf_of(bob, sessions.close_session(&id)).await.expect("an answer");
-        assert!(on_behalf_of(ada, sessions.has_session(&id)).await.expect("an answer"));
+        on_behalf_of(asked(bob), sessions.close_session(&id)).await.expect("an answer");
+        assert!(on_behalf_of(asked(ada), sessions.has_session(&id)).await.expect("an answer"));
 
-        on_behalf_of(ada, sessions.close_session(&id)).await.expect("an answer");
-        assert!(!on_behalf_of(ada, sessions.has_session(&id)).await.expect("an answer"));
+        on_behalf_of(asked(ada), sessions.close_session(&id)).await.expect("an answer");
+        assert!(!on_behalf_of(asked(ada), sessions.has_session(&id)).await.expect("an answer"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use picard_app::{
     AdministratorOutcome, App, EmbeddingWorker, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
-    RegistrationPolicy, Settings, keep_acts,
+    RegistrationPolicy, Settings, hear_changes, keep_acts, tell_changes,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
@@ -286,6 +286,8 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
             tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
             tokio::spawn(keep_acts(app.clone(), stop.clone())),
+            tokio::spawn(tell_changes(app.clone(), stop.clone())),
+            tokio::spawn(hear_changes(app.clone(), stop.clone())),
         ];
         if let Some(address) = config.metrics_addr.0 {
             tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));

@@ -232,6 +232,24 @@ impl Store {
         }))
     }
 
+    /// Whether a token that was let in before still would be.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn is_welcome(&self, grant_id: GrantId, user_id: UserId, token_id: TokenId) -> Result<bool, Error> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM grants g JOIN users u ON u.id = g.user_id
+                              WHERE g.id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL AND u.is_active)
+                  AND NOT EXISTS (SELECT FROM revoked_access_tokens r WHERE r.id = $3) AS "is_welcome!""#,
+            grant_id.0,
+            user_id.0,
+            token_id.0,
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(storage_error)
+    }
+
     /// Deletes what has ended long enough ago that nobody can ask for it.
     ///
     /// # Errors

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use picard_domain::{Error, MemoryId};
+use picard_domain::{Error, MemoryId, Permission};
 use picard_storage::imports::ClaimedRows;
 use picard_storage::memories::{NewMemory, Writer};
 use tokio_util::sync::CancellationToken;
 
 use super::row::ImportMemory;
 use crate::App;
+use crate::changes::Change;
 
 /// How often the worker looks for imports of other replicas that stopped in the middle.
 const POLL: Duration = Duration::from_secs(2);
@@ -73,6 +74,8 @@ impl ImportWorker {
             let is_mine = store.store_import_rows(&claimed, writer, &memories, skipped).await?;
             if is_mine && !memories.is_empty() {
                 self.app.wake_embedding_worker();
+                let is_open = memories.iter().any(|new| new.permission == Permission::Public);
+                self.app.note_change(Change { owner: claimed.user_id, memory: None, is_open });
             }
             Ok(true)
         })

@@ -2,6 +2,7 @@
 
 mod prompts;
 mod sessions;
+mod subscriptions;
 pub(crate) mod wire;
 
 use picard_app::catalogue::CATALOGUE;

@@ -55,12 +55,18 @@ struct Before {
 }
 
 impl Store {
-    /// Changes a memory of its owner and gives it back. Text, words and vectors change together.
+    /// Changes a memory of its owner and gives it back, with the permission that it had; without, when the call had been
+    /// made before and nothing was changed. Text, words and vectors change together.
     ///
     /// # Errors
     /// [`Error::NotFound`] when the owner has no such memory, [`Error::VersionMismatch`]; [`Error::Invalid`] for a group
     /// that the owner is not in; [`Error::IdempotencyMismatch`]; as every statement.
-    pub async fn update_memory(&self, writer: Writer<'_>, id: MemoryId, change: &MemoryChange) -> Result<Memory, Error> {
+    pub async fn update_memory(
+        &self,
+        writer: Writer<'_>,
+        id: MemoryId,
+        change: &MemoryChange,
+    ) -> Result<(Memory, Option<Permission>), Error> {
         let owner = writer.owner;
         let key = self.data_key(owner).await?.ok_or(Error::NotFound)?;
         let open_words = self.open_words().await?;
@@ -68,7 +74,7 @@ impl Store {
         if let Some(once) = writer.once
             && let Some(before) = self.claim(&mut transaction, owner, &key, once).await?
         {
-            return Ok(before);
+            return Ok((before, None));
         }
         let before = lock(&mut transaction, owner, id).await?;
         if change.expected_version.is_some_and(|expected| expected != before.version) {
@@ -90,7 +96,7 @@ impl Store {
             self.remember(&mut transaction, owner, &key, once, &memory).await?;
         }
         transaction.commit().await.map_err(storage_error)?;
-        Ok(memory)
+        Ok((memory, Permission::from_word(&before.permission)))
     }
 
     async fn write_row(
@@ -190,31 +196,35 @@ impl Store {
         Ok(memory)
     }
 
-    /// Deletes a memory of its owner for good, with embedding, words and history; `false` when the owner has no such memory.
+    /// Deletes a memory of its owner for good, with embedding, words and history, and tells which permission it had;
+    /// nothing, when the call had been made before.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::IdempotencyMismatch`]; as every statement.
-    pub async fn delete_memory(&self, owner: UserId, id: MemoryId, once: Option<&Once>) -> Result<Deleted, Error> {
+    pub async fn delete_memory(
+        &self,
+        owner: UserId,
+        id: MemoryId,
+        once: Option<&Once>,
+    ) -> Result<(Deleted, Option<Permission>), Error> {
         let deleted = Deleted { id, deleted: true, message: "The memory was deleted.".to_owned() };
         let key = self.data_key(owner).await?.ok_or(Error::NotFound)?;
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
         if let Some(once) = once
             && let Some(before) = self.claim(&mut transaction, owner, &key, once).await?
         {
-            return Ok(before);
+            return Ok((before, None));
         }
-        let gone = sqlx::query!("DELETE FROM memories WHERE id = $1 AND user_id = $2", id.0, owner.0)
-            .execute(&mut *transaction)
+        let gone = sqlx::query_scalar!("DELETE FROM memories WHERE id = $1 AND user_id = $2 RETURNING permission", id.0, owner.0)
+            .fetch_optional(&mut *transaction)
             .await
             .map_err(storage_error)?;
-        if gone.rows_affected() == 0 {
-            return Err(Error::NotFound);
-        }
+        let permission = gone.ok_or(Error::NotFound)?;
         if let Some(once) = once {
             self.remember(&mut transaction, owner, &key, once, &deleted).await?;
         }
         transaction.commit().await.map_err(storage_error)?;
-        Ok(deleted)
+        Ok((deleted, Permission::from_word(&permission)))
     }
 }
 

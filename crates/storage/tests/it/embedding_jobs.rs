@@ -57,7 +57,7 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
     let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
-    let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").version;
+    let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").0.version;
 
     assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)], true).await.expect("an answer"), "FLT-20");
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 0);

@@ -25,7 +25,7 @@ async fn every_change_raises_the_version_and_a_text_its_own(pool: PgPool) {
         (MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() }, (3, 3)),
         (MemoryChange { category: Some(None), expected_version: Some(3), ..MemoryChange::default() }, (4, 3)),
     ] {
-        let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").version;
+        let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").0.version;
 
         assert_eq!((version, versions(&pool, id).await), (expected.0, expected));
         let read = store.memory(Reach::Own(ada), id).await.expect("an answer").expect("a memory");
@@ -68,7 +68,7 @@ async fn parallel_changes_all_count(pool: PgPool) {
     let mut versions: Vec<i64> = join_all((0..20).map(|_| store.update_memory(writer(ada), id, &change)))
         .await
         .into_iter()
-        .map(|memory| memory.expect("a memory").version)
+        .map(|changed| changed.expect("a memory").0.version)
         .collect();
 
     versions.sort_unstable();

@@ -190,11 +190,14 @@ async fn discovery_names_what_is_spoken_and_nothing_else(pool: PgPool) {
 
     let (_, answer) = send(modern(&server, &ada, "server/discover", json!({}))).await;
     assert_eq!(answer["result"]["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]), "T18");
-    assert_eq!(answer["result"]["capabilities"], json!({ "tools": {}, "resources": {}, "prompts": {}, "completions": {} }));
+    assert_eq!(
+        answer["result"]["capabilities"],
+        json!({ "tools": {}, "resources": { "subscribe": true, "listChanged": true }, "prompts": {}, "completions": {} })
+    );
 
     for (method, params, status, code) in [
         ("resources/subscribe", json!({ "uri": "memories://x" }), 404, -32601),
-        ("subscriptions/listen", json!({ "notifications": {} }), 404, -32601),
+        ("subscriptions/listen", json!({}), 200, -32602),
         ("no/such/method", json!({}), 404, -32601),
         ("tools/list", json!({ "cursor": "x" }), 200, -32602),
         ("resources/templates/list", json!({ "cursor": "x" }), 200, -32602),
