@@ -91,6 +91,7 @@ pub use sign_up::{SignUp, SignUpError};
 pub use signing_keys::RELOAD_EVERY;
 pub use subscription::{Subscription, Watched};
 pub use tokens::{IssuedTokens, RefreshRequest, TokenError};
+pub use tools::{CallOptions, Progress};
 pub use user_tokens::UserTokenRequest;
 
 /// What of the rules an operator can choose.

@@ -13,11 +13,22 @@ use crate::{App, arguments, catalogue};
 /// The member by which a call is told to count once.
 const KEY: &str = "idempotency_key";
 
+/// Tells how far a call is: so much done, of so much.
+pub type Progress = dyn Fn(u32, u32) + Send + Sync;
+
+/// What may come beside a call's data.
+#[derive(Clone, Copy, Default)]
+pub struct CallOptions<'a> {
+    /// Makes a call that changes something count once, as the member `idempotency_key` does.
+    pub key: Option<&'a str>,
+    /// Is told how far a long call is.
+    pub progress: Option<&'a Progress>,
+}
+
 impl App {
     /// Calls a tool of the [`catalogue`] and answers what it answers, as JSON text.
     ///
-    /// The scope is checked before the data is read: who may not call a tool learns nothing of its data. A key makes a
-    /// call that changes something count once, as the member `idempotency_key` does.
+    /// The scope is checked before the data is read: who may not call a tool learns nothing of its data.
     ///
     /// # Errors
     /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::Invalid`],
@@ -27,15 +38,15 @@ impl App {
         caller: &'a Caller,
         name: &'a str,
         data: Value,
-        key: Option<&'a str>,
+        options: CallOptions<'a>,
     ) -> BoxFuture<'a, Result<Box<RawValue>, Error>> {
         Box::pin(async move {
             let tool = catalogue::find(name).ok_or(Error::UnknownTool)?;
             caller.require(tool.scope)?;
             self.count_tool_call(caller).await?;
             if tool.effect != Effect::Read {
-                let once = once(tool.name, &data, key)?;
-                return self.call_change(caller, tool.name, data, once.as_ref()).await;
+                let once = once(tool.name, &data, options.key)?;
+                return self.call_change(caller, tool.name, data, once.as_ref(), options.progress).await;
             }
             match tool.name {
                 "get_memory" => answer(self.get_memory(caller, arguments::parse(data)?).await),
@@ -55,6 +66,7 @@ impl App {
         tool: &'static str,
         data: Value,
         once: Option<&Once>,
+        progress: Option<&Progress>,
     ) -> Result<Box<RawValue>, Error> {
         let changed = |memory: Memory| {
             self.note_write(caller, tool, &[memory.id]);
@@ -63,7 +75,7 @@ impl App {
         match tool {
             "submit_memory" => answer(self.submit_memory(caller, arguments::parse(data)?, once).await.map(changed)),
             "submit_memories" => {
-                let summary = self.submit_memories(caller, arguments::parse(data)?, once).await?;
+                let summary = self.submit_memories(caller, arguments::parse(data)?, once, progress).await?;
                 let ids: Vec<MemoryId> = summary.results.iter().filter_map(stored).collect();
                 self.note_write(caller, tool, &ids);
                 answer(Ok(summary))

@@ -12,8 +12,11 @@ use picard_storage::memories::{MemoryChange, NewMemory, Writer};
 use serde::de::DeserializeOwned;
 
 use crate::changes::Change;
+use crate::tools::Progress;
 use crate::{App, arguments};
 
+/// After so many memories of a batch it is told how far it is.
+const STEP: u32 = 100;
 /// A batch of more memories is left to the worker.
 const MOST_EMBEDDED_AT_ONCE: usize = 16;
 
@@ -62,12 +65,15 @@ impl App {
         caller: &'a Caller,
         command: SubmitMemories,
         once: Option<&'a Once>,
+        progress: Option<&'a Progress>,
     ) -> BoxFuture<'a, Result<BatchSummary, Error>> {
         Box::pin(async move {
             caller.require(Scope::Write)?;
             if let Some(before) = self.remembered(caller, once).await? {
                 return Ok(before);
             }
+            // Each is checked and stored, which counts as one step each.
+            let steps = u32::try_from(command.memories.len() * 2).unwrap_or(u32::MAX);
             let mut refused = Vec::new();
             let mut accepted = Vec::new();
             for (index, value) in (0_u32..).zip(command.memories) {
@@ -75,6 +81,11 @@ impl App {
                     Ok(row) => accepted.push((index, self.new_memory(row))),
                     Err(error) if command.on_error == OnError::Continue => refused.push((index, error)),
                     Err(error) => return Err(in_batch(index, error)),
+                }
+                if let Some(tell) = progress.filter(|_| (index + 1) % STEP == 0) {
+                    tell(index + 1, steps);
+                    // Whoever is told gets a turn.
+                    tokio::task::yield_now().await;
                 }
             }
             if accepted.len() <= MOST_EMBEDDED_AT_ONCE {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
-use picard_app::{App, Completing};
+use picard_app::{App, CallOptions, Completing};
 use picard_domain::commands::{GetMemory, ListSummaries};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
@@ -24,7 +24,7 @@ use tracing::{Instrument, Span};
 use crate::completions::{self, Asked};
 use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
-use crate::{error, resources, subscriptions, tools};
+use crate::{calls, error, resources, subscriptions, tools};
 
 /// The revisions that are spoken. The two before lack nothing that clients still need, and ask for batches (T18).
 const VERSIONS: &[ProtocolVersion] =
@@ -131,7 +131,7 @@ impl ServerHandler for Handler {
         let (caller, span) = asker(&context)?;
         let answer = async {
             let data = Value::Object(request.arguments.unwrap_or_default());
-            match self.app.call_tool(caller, &request.name, data, None).await {
+            match calls::run(&self.app, caller, &request.name, data, &context).await {
                 Ok(answer) => tools::answer(&answer),
                 Err(failed) => error::of_tool(&failed),
             }
@@ -219,8 +219,11 @@ impl ServerHandler for Handler {
                 Wanted::Text(text) => return Ok(prompts::plain(text)),
                 Wanted::Memories { query, frame } => (query, frame),
             };
-            let found =
-                self.app.call_tool(caller, "query_memory", query, None).await.map_err(|failed| error::of_list(&failed))?;
+            let found = self
+                .app
+                .call_tool(caller, "query_memory", query, CallOptions::default())
+                .await
+                .map_err(|failed| error::of_list(&failed))?;
             let found = serde_json::from_str(found.get()).map_err(|_| error::internal())?;
             Ok::<_, ErrorData>(prompts::with_memories(&frame, &found))
         };

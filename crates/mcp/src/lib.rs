@@ -7,6 +7,7 @@
 //!
 //! Start with [`McpDoor`], then `gate.rs` for what happens before the protocol, `handler.rs` for the protocol.
 
+mod calls;
 mod completions;
 mod error;
 mod gate;

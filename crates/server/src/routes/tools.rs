@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Extension, FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
+use picard_app::CallOptions;
 use picard_domain::{Caller, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +54,6 @@ pub(crate) async fn call_tool(
 }
 
 async fn run(state: &AppState, caller: &Caller, call: ToolCall, key: Option<&str>) -> Result<ToolAnswer, Error> {
-    let data = state.app.call_tool(caller, &call.tool, call.data, key).await?;
+    let data = state.app.call_tool(caller, &call.tool, call.data, CallOptions { key, progress: None }).await?;
     Ok(ToolAnswer { tool: call.tool, data })
 }

@@ -39,6 +39,16 @@ pub struct Provider {
 struct Record {
     mood: Mood,
     texts: Vec<String>,
+    left: usize,
+}
+
+/// Counts that whoever asked did not wait.
+struct Left(Arc<Mutex<Record>>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.lock().expect("the lock").left += 1;
+    }
 }
 
 impl Provider {
@@ -57,6 +67,11 @@ impl Provider {
 
     pub fn set(&self, mood: Mood) {
         self.state.lock().expect("the lock").mood = mood;
+    }
+
+    /// How many requests were left before they were answered.
+    pub fn left(&self) -> usize {
+        self.state.lock().expect("the lock").left
     }
 
     /// Every text that was sent here, in order.
@@ -79,7 +94,10 @@ async fn embeddings(State(state): State<Arc<Mutex<Record>>>, Json(request): Json
         Mood::Failing => (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": { "message": "broken" } }))).into_response(),
         Mood::Busy => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")], Json(json!({ "error": {} }))).into_response(),
         Mood::Nonsense => "<html>hello</html>".into_response(),
-        Mood::Silent => std::future::pending().await,
+        Mood::Silent => {
+            let _left = Left(state);
+            std::future::pending().await
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::kit::{Person, TestServer};
 
 const SESSION: &str = "mcp-session-id";
 
-fn request(server: &TestServer, method: Method, person: &Person, session: &str) -> RequestBuilder {
+pub(super) fn request(server: &TestServer, method: Method, person: &Person, session: &str) -> RequestBuilder {
     server
         .request(method, "/mcp")
         .bearer_auth(&person.token)
@@ -28,7 +28,7 @@ async fn initialize(server: &TestServer, person: &Person, version: &str) -> Resp
     response
 }
 
-async fn begin(server: &TestServer, person: &Person) -> String {
+pub(super) async fn begin(server: &TestServer, person: &Person) -> String {
     let response = initialize(server, person, "2025-11-25").await;
     response.headers()[SESSION].to_str().expect("a session id").to_owned()
 }
