@@ -19,6 +19,7 @@ mod client_documents;
 mod clients;
 mod codes;
 mod complete;
+mod confirm;
 mod connections;
 mod cursor;
 mod embedding;
@@ -66,6 +67,7 @@ pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
 pub use codes::CodeExchange;
 pub use complete::{Completing, Proposals};
+pub use confirm::Confirmation;
 pub use embedding::EmbeddingWorker;
 pub use export::ExportFormat;
 pub use groups::GroupPage;
@@ -135,6 +137,7 @@ struct Parts {
     signing_keys: SigningKeys,
     passwords: PasswordHasher,
     cursors: cursor::Cursors,
+    questions: confirm::Questions,
     document_reader: client_documents::DocumentReader,
     settings: Settings,
 }
@@ -166,6 +169,7 @@ impl App {
                 signing_keys,
                 passwords: PasswordHasher::new(settings.parallel_hashes),
                 cursors: cursor::Cursors::new(key_ring),
+                questions: confirm::Questions::new(key_ring),
                 document_reader: client_documents::DocumentReader::new()?,
                 settings,
             })))

@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-/// Calls a tool. A read ends when its client cancels it or goes. A change runs to its end: nobody could say how much of
+/// Calls a tool; with a key it counts once. A read ends when its client cancels it or goes. A change runs to its end: nobody could say how much of
 /// it had happened.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub(crate) async fn run(
     caller: &Caller,
     tool: &str,
     data: Value,
-    context: &RequestContext<RoleServer>,
+    (context, key): (&RequestContext<RoleServer>, Option<&str>),
 ) -> Result<Box<RawValue>, Error> {
     if catalogue::find(tool).is_some_and(|tool| tool.effect == Effect::Read) {
         return tokio::select! {
@@ -30,8 +30,8 @@ pub(crate) async fn run(
         };
     }
     match context.meta.get_progress_token() {
-        Some(token) => with_progress(app, caller, tool, data, (context, token)).await,
-        None => app.call_tool(caller, tool, data, CallOptions::default()).await,
+        Some(token) => with_progress(app, caller, tool, data, (context, token, key)).await,
+        None => app.call_tool(caller, tool, data, CallOptions { key, progress: None }).await,
     }
 }
 
@@ -40,13 +40,13 @@ async fn with_progress(
     caller: &Caller,
     tool: &str,
     data: Value,
-    (context, token): (&RequestContext<RoleServer>, ProgressToken),
+    (context, token, key): (&RequestContext<RoleServer>, ProgressToken, Option<&str>),
 ) -> Result<Box<RawValue>, Error> {
     let (told, mut news) = watch::channel((0, 0));
     let tell = move |done, all| {
         told.send_replace((done, all));
     };
-    let mut call = app.call_tool(caller, tool, data, CallOptions { key: None, progress: Some(&tell) });
+    let mut call = app.call_tool(caller, tool, data, CallOptions { key, progress: Some(&tell) });
     loop {
         tokio::select! {
             // Nothing may be told after the answer.

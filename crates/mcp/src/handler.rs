@@ -9,11 +9,11 @@ use picard_domain::commands::{GetMemory, ListSummaries};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest, CustomResult,
-    DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
+    InitializeRequestParams, InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
 use crate::completions::{self, Asked};
+use crate::confirm::{self, Decision};
 use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
 use crate::{calls, error, resources, subscriptions, tools};
@@ -48,13 +49,21 @@ pub(crate) struct Handler {
     version: &'static str,
     /// Streams that would stay open for ever end with it.
     ending: CancellationToken,
+    /// Whether older clients get sessions, in which they can be asked something.
+    has_sessions: bool,
     /// What the request may hear of, if it asks for that.
     accepted: Option<Arc<SubscriptionFilter>>,
 }
 
+/// What a call of a tool gets.
+enum Answered {
+    Result(CallToolResult),
+    Question(Box<InputRequiredResult>),
+}
+
 impl Handler {
-    pub(crate) fn new(app: App, version: &'static str, ending: CancellationToken) -> Self {
-        Self { app, version, ending, accepted: None }
+    pub(crate) fn new(app: App, version: &'static str, ending: CancellationToken, has_sessions: bool) -> Self {
+        Self { app, version, ending, has_sessions, accepted: None }
     }
 
     /// The handler of one request.
@@ -130,15 +139,25 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let (caller, span) = asker(&context)?;
         let answer = async {
-            let data = Value::Object(request.arguments.unwrap_or_default());
-            match calls::run(&self.app, caller, &request.name, data, &context).await {
+            let arguments = Value::Object(request.arguments.clone().unwrap_or_default());
+            let key = match confirm::decide(&self.app, caller, &request, &arguments, (&context, self.has_sessions)).await? {
+                Decision::Run(key) => key,
+                Decision::Declined => return Ok(Answered::Result(confirm::declined())),
+                Decision::Ask(question) => return Ok(Answered::Question(question)),
+            };
+            match calls::run(&self.app, caller, &request.name, arguments, (&context, key.as_deref())).await {
                 Ok(answer) => tools::answer(&answer),
                 Err(failed) => error::of_tool(&failed),
             }
+            .map(Answered::Result)
         };
-        let mut result = answer.instrument(span).await?;
-        self.sign(&context, &mut result.meta);
-        Ok(result.into())
+        match answer.instrument(span).await? {
+            Answered::Question(question) => Ok((*question).into()),
+            Answered::Result(mut result) => {
+                self.sign(&context, &mut result.meta);
+                Ok(result.into())
+            }
+        }
     }
 
     async fn list_resources(

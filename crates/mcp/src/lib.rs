@@ -9,6 +9,7 @@
 
 mod calls;
 mod completions;
+mod confirm;
 mod error;
 mod gate;
 mod handler;
@@ -86,7 +87,7 @@ impl McpDoor {
             .with_allowed_origins(origins.clone())
             .enforce_origin_validation()
             .with_cancellation_token(all.clone());
-        let handler = Handler::new(app.clone(), settings.version, ending.clone());
+        let handler = Handler::new(app.clone(), settings.version, ending.clone(), settings.mode == McpMode::Stateful);
         let service = StreamableHttpService::new(move || Ok(handler.of_request(sessions::accepted())), sessions.clone(), config);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
         let gate = Gate::new(app, sessions, refuse, all.drop_guard());

@@ -1,6 +1,6 @@
 //! Resources: from memories to the protocol's listings, links and contents.
 
-use picard_domain::commands::{MemorySummary, SummaryPage};
+use picard_domain::commands::{MemorySummary, SummaryPage, heading};
 use picard_domain::{Error, Timestamp};
 use rmcp::model::{
     Annotations, CacheScope, ContentBlock, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
@@ -21,9 +21,6 @@ const JSON: &str = "application/json";
 /// The most links that a tool's answer carries.
 const MOST_LINKS: usize = 10;
 
-/// The most characters of a memory that become a name.
-const MOST_NAME: usize = 120;
-
 /// One page of a person's own memories.
 pub(crate) fn page(page: SummaryPage, now: Timestamp) -> ListResourcesResult {
     let resources = page.memories.iter().map(|memory| listed(memory, now)).collect();
@@ -33,7 +30,7 @@ pub(crate) fn page(page: SummaryPage, now: Timestamp) -> ListResourcesResult {
 }
 
 fn listed(memory: &MemorySummary, now: Timestamp) -> Resource {
-    let name = name(&memory.summary);
+    let name = heading(&memory.summary);
     let mut annotations = Annotations::default();
     annotations.last_modified = Some(memory.updated_at.to_string());
     annotations.priority = Some(priority(now.unix_seconds() - memory.updated_at.unix_seconds()));
@@ -98,24 +95,7 @@ fn link(memory: &Value) -> Option<Resource> {
     #[expect(clippy::cast_possible_truncation, reason = "a score from 0 to 1 is a hint here")]
     let priority = memory.get("score").and_then(Value::as_f64).map(|score| score as f32);
     annotations.priority = priority;
-    Some(Resource::new(uri::of_memory(id), name(text)).with_mime_type(JSON).with_annotations(annotations))
-}
-
-/// The first line that says something, cut. What cannot be seen is left out: it could hide instructions, or turn the
-/// rest of a menu around (WEB-02).
-fn name(text: &str) -> String {
-    let plain = |line: &str| line.chars().filter(|character| !is_hidden(*character)).collect::<String>().trim().to_owned();
-    let line = text.lines().map(plain).find(|line| !line.is_empty()).unwrap_or_else(|| "Untitled".to_owned());
-    match line.char_indices().nth(MOST_NAME) {
-        Some((end, _)) if !line.ends_with('…') => format!("{}…", &line[..end]),
-        _ => line,
-    }
-}
-
-/// Control, direction, tag and other characters without a picture; joiners stay, which scripts and emoji need.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    Some(Resource::new(uri::of_memory(id), heading(text)).with_mime_type(JSON).with_annotations(annotations))
 }
 
 #[cfg(test)]
@@ -123,17 +103,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_name_is_the_first_line_that_says_something() {
-        assert_eq!(name("\n  \n # Tea \nEarl Grey"), "# Tea");
-        assert_eq!(name(" \n "), "Untitled");
-        assert_eq!(name("\u{202e}\u{7}\nTea\u{e0041}\u{200b} \u{202d}hot"), "Tea hot");
-        assert_eq!(name("👩\u{200d}🚀"), "👩\u{200d}🚀", "a joiner joins");
-        assert_eq!(name(&"ä".repeat(120)), "ä".repeat(120));
-        assert_eq!(name(&"ä".repeat(121)), format!("{}…", "ä".repeat(120)));
-        assert_eq!(name(&format!("{}…", "ä".repeat(120))), format!("{}…", "ä".repeat(120)), "a summary is cut already");
-    }
 
     #[test]
     fn hits_are_linked_in_their_order_with_their_scores() {

@@ -12,7 +12,7 @@ pub use read::{
 };
 pub use views::{
     Aggregate, BatchError, BatchFieldError, BatchResult, BatchSummary, Deleted, MemoryPage, MemorySummary, MonthFigure,
-    SummaryPage, TagFigure, Version, VersionPage,
+    SummaryPage, TagFigure, Version, VersionPage, heading,
 };
 pub use write::{
     BatchMemory, DeleteMemory, ModifyPermissions, OnError, RestoreMemory, SubmitMemories, SubmitMemory, UpdateMemory,

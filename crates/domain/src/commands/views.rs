@@ -177,3 +177,40 @@ pub struct MonthFigure {
     /// How many memories.
     pub memories: i64,
 }
+
+/// The most characters of a text that become its heading.
+const MOST_HEADING: usize = 120;
+
+/// The first line of a text that says something, cut at 120 characters. What cannot be seen is left out: it could hide instructions, or turn the
+/// rest of a menu around (WEB-02).
+#[must_use]
+pub fn heading(text: &str) -> String {
+    let plain = |line: &str| line.chars().filter(|character| !is_hidden(*character)).collect::<String>().trim().to_owned();
+    let line = text.lines().map(plain).find(|line| !line.is_empty()).unwrap_or_else(|| "Untitled".to_owned());
+    match line.char_indices().nth(MOST_HEADING) {
+        Some((end, _)) if !line.ends_with('…') => format!("{}…", &line[..end]),
+        _ => line,
+    }
+}
+
+/// Control, direction, tag and other characters without a picture; joiners stay, which scripts and emoji need.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_the_first_line_that_says_something() {
+        assert_eq!(heading("\n  \n # Tea \nEarl Grey"), "# Tea");
+        assert_eq!(heading(" \n "), "Untitled");
+        assert_eq!(heading("\u{202e}\u{7}\nTea\u{e0041}\u{200b} \u{202d}hot"), "Tea hot");
+        assert_eq!(heading("👩\u{200d}🚀"), "👩\u{200d}🚀", "a joiner joins");
+        assert_eq!(heading(&"ä".repeat(120)), "ä".repeat(120));
+        assert_eq!(heading(&"ä".repeat(121)), format!("{}…", "ä".repeat(120)));
+        assert_eq!(heading(&format!("{}…", "ä".repeat(120))), format!("{}…", "ä".repeat(120)), "a summary is cut already");
+    }
+}

@@ -1,6 +1,7 @@
 //! The MCP door through rmcp's own client, in every revision that is spoken.
 
 mod calls;
+mod confirm;
 mod prompts;
 mod sessions;
 mod subscriptions;
