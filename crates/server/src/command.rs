@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
+use crate::bridge::{self, BridgeOptions};
 use crate::import::{ImportOptions, import};
 use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
 use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
@@ -41,6 +42,8 @@ enum Command {
     RotateSigningKey,
     /// Wraps every person's key with the newest of ENCRYPTION_KEYS, while servers run; can be stopped and started again.
     RotateKeys,
+    /// Joins an MCP client that starts programs to a server elsewhere; needs no setting of a server.
+    McpStdio(BridgeOptions),
     /// Makes the embeddings of the configured model for all memories, while servers run with another.
     Reembed(ReembedOptions),
     /// Stores memories from a file of newline-delimited JSON for one person.
@@ -61,15 +64,18 @@ struct AdminOptions {
 /// Runs the command line and gives back the exit code; errors are explained on standard error.
 pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
     Box::pin(async move {
+        if let Some(options) = bridge::options(&arguments) {
+            return match options {
+                Ok(options) => done(bridge::run(options).await),
+                Err(error) => misused(&error),
+            };
+        }
         if let Err(message) = load_env_file(&arguments) {
             return failed(&message);
         }
         let line = match CommandLine::try_parse_from(arguments) {
             Ok(line) => line,
-            Err(error) => {
-                let _ = error.print();
-                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-            }
+            Err(error) => return misused(&error),
         };
         logging::init(line.config.log_format, &line.config.rust_log);
         let outcome = match line.command.unwrap_or(Command::Serve) {
@@ -80,12 +86,23 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::RotateKeys => rotate_keys(&line.config).await,
             Command::Reembed(options) => reembed(&line.config, &options).await,
             Command::Import(options) => import(&line.config, &options).await,
+            Command::McpStdio(options) => bridge::run(options).await,
         };
-        match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => failed(&message),
-        }
+        done(outcome)
     })
+}
+
+fn done(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => failed(&message),
+    }
+}
+
+/// Says what is wrong with a command line, or what it asked to be told.
+fn misused(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn failed(message: &str) -> ExitCode {

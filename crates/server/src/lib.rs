@@ -8,6 +8,7 @@
 mod address;
 mod bearer;
 mod body;
+mod bridge;
 pub mod command;
 mod config;
 mod documents;

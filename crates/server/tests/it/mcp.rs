@@ -1,5 +1,6 @@
 //! The MCP door through rmcp's own client, in every revision that is spoken.
 
+mod bridge;
 mod calls;
 mod confirm;
 mod prompts;

@@ -96,8 +96,8 @@ async fn completions_propose_what_the_caller_may_see(pool: PgPool) {
     for revision in &REVISIONS {
         let (own, other) = (connect(&server, &ada, revision).await, connect(&server, &eve, revision).await);
         let memory = || Reference::for_resource(OWN);
-        assert_eq!(completed(&own, memory(), "memory_id", &id[..8], None).await, [id.clone()], "{revision}");
-        assert_eq!(completed(&own, memory(), "memory_id", "earl", None).await, [id.clone()], "by a word");
+        assert_eq!(completed(&own, memory(), "memory_id", &id[..8], None).await, [id.as_str()], "{revision}");
+        assert_eq!(completed(&own, memory(), "memory_id", "earl", None).await, [id.as_str()], "by a word");
         assert_eq!(completed(&own, memory(), "memory_id", "", None).await.len(), 3);
         for typed in ["", &id[..8], "earl"] {
             assert_eq!(completed(&other, memory(), "memory_id", typed, None).await, [""; 0], "MEM-01 {typed:?}");
@@ -108,7 +108,7 @@ async fn completions_propose_what_the_caller_may_see(pool: PgPool) {
         assert_eq!(completed(&other, theirs(), "tags", "", Some(&ada)).await, ["Travel", "tea"], "MEM-01 public ones only");
         assert_eq!(
             completed(&other, theirs(), "user_id", "", None).await,
-            [eve.user_id.clone()],
+            [eve.user_id.as_str()],
             "who is not listed is not proposed"
         );
         assert_eq!(completed(&own, Reference::for_prompt("recall"), "topic", "sec", None).await, ["secret"]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rmcp::model::{ServerNotification, SubscriptionFilter};
+use rmcp::model::{ServerNotification, SubscriptionFilter, SubscriptionFilterBuilder};
 use rmcp::service::Subscription;
 use serde_json::json;
 use sqlx::PgPool;
@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_millis(700);
 
 fn wanted(uris: &[String]) -> SubscriptionFilter {
     let filter = SubscriptionFilter::builder().tools_list_changed().resources_list_changed();
-    uris.iter().fold(filter, |filter, uri| filter.resource_subscription(uri)).build()
+    uris.iter().fold(filter, SubscriptionFilterBuilder::resource_subscription).build()
 }
 
 /// What the next two notifications are about, sorted: they come in any order.
