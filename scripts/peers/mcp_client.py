@@ -3,12 +3,11 @@
 import importlib.metadata
 import json
 import logging
-import re
 import signal
 import sys
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import mcp
@@ -18,6 +17,7 @@ from mcp.shared.auth import OAuthClientMetadata
 
 from browser import Person
 from checks import Checks, Wire, expect, expect_equal
+from oauth import challenge_of, with_scope
 
 VERSION = importlib.metadata.version("mcp")
 IS_2 = not VERSION.startswith("1.")
@@ -216,19 +216,6 @@ class Flow:
         expect_equal("the number of authorizations", len(self.asked), asked)
         for name in ("access_token", "refresh_token"):
             expect(getattr(self.storage.tokens, name) != getattr(before, name), f"the {name} is still the same")
-
-
-def with_scope(url, scope):
-    parts = urlsplit(url)
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    return urlunsplit(parts._replace(query=urlencode({**query, "scope": scope})))
-
-
-def challenge_of(exchange):
-    """The parameters of a challenge for a bearer token (RFC 6750)."""
-    challenge = exchange.headers.get("www-authenticate", "")
-    expect(challenge.startswith("Bearer "), f"the challenge is {challenge!r}")
-    return dict(re.findall(r'(\w+)="([^"]*)"', challenge))
 
 
 async def main(url):

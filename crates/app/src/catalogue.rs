@@ -10,7 +10,7 @@ use picard_domain::query::SearchHits;
 use picard_domain::{Memory, Scope};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What a tool is, for people and for programs.
 #[derive(Debug, Clone)]
@@ -171,7 +171,9 @@ fn tool<Input: JsonSchema, Output: JsonSchema>(
     tidy(&mut input_schema);
     // The short name of the command in code says nothing to people.
     input_schema.remove("description");
-    Tool { name, title, description, scope, effect, input_schema, output_schema: schema::<Output>() }
+    let mut output_schema = schema::<Output>();
+    input_schema.values_mut().chain(output_schema.values_mut()).for_each(split_nulls);
+    Tool { name, title, description, scope, effect, input_schema, output_schema }
 }
 
 /// The schema of a type without references, so that every client understands it.
@@ -239,6 +241,33 @@ fn tidy(schema: &mut Map<String, Value>) {
     }
 }
 
+/// Says "or null" as a choice of two types: some clients cannot read a list of types.
+fn split_nulls(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(split_nulls);
+            let Some(Value::Array(types)) = members.get("type") else {
+                return;
+            };
+            let others: Vec<Value> = types.iter().filter(|name| *name != "null").cloned().collect();
+            let [only] = others.as_slice() else {
+                return;
+            };
+            let mut inner = std::mem::take(members);
+            for about in ["title", "description", "default"] {
+                members.extend(inner.remove(about).map(|value| (about.to_owned(), value)));
+            }
+            inner.insert("type".to_owned(), only.clone());
+            if let Some(Value::Array(words)) = inner.get_mut("enum") {
+                words.retain(|word| !word.is_null());
+            }
+            members.insert("anyOf".to_owned(), json!([inner, { "type": "null" }]));
+        }
+        Value::Array(values) => values.iter_mut().for_each(split_nulls),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,12 +278,23 @@ mod tests {
             assert_eq!(tool.input_schema["type"], "object", "{}", tool.name);
             assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
             for (name, property) in tool.input_schema["properties"].as_object().expect("properties") {
-                let is_plain =
-                    property.get("type").is_some() || property.get("enum").is_some() || property.get("oneOf").is_some();
+                let is_plain = ["type", "enum", "oneOf", "anyOf"].iter().any(|kind| property.get(kind).is_some());
                 assert!(is_plain && property.get("$ref").is_none(), "{}.{name}: {property}", tool.name);
                 assert!(property.get("description").is_some(), "{}.{name} has no description", tool.name);
             }
         }
+    }
+
+    #[test]
+    fn no_schema_has_a_list_of_types() {
+        for tool in CATALOGUE.iter() {
+            let text = json!([tool.input_schema, tool.output_schema]).to_string();
+            assert!(!text.contains("\"type\":["), "T14 {}", tool.name);
+        }
+        let category =
+            &CATALOGUE.iter().find(|tool| tool.name == "update_memory").expect("the tool").input_schema["properties"]["category"];
+        assert_eq!(category["anyOf"][1], json!({ "type": "null" }), "{category}");
+        assert!(category["description"].is_string(), "{category}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_domain::{Error, Memory, MemoryId, Permission, UserId};
-use picard_storage::changes::Heard;
+use picard_storage::changes::{ChangeListener, Heard};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -146,36 +146,59 @@ pub fn tell_changes(app: App, stop: CancellationToken) -> BoxFuture<'static, ()>
     })
 }
 
-/// Hears changes of all servers until the token is cancelled.
-pub fn hear_changes(app: App, stop: CancellationToken) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        while !stop.is_cancelled() {
-            let outcome = tokio::select! {
-                () = stop.cancelled() => return,
-                outcome = hear(&app) => outcome,
-            };
-            if let Err(error) = outcome {
-                tracing::warn!(cause = %error, "Changes of other servers are not heard until the database is back.");
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
-        }
-    })
+/// Hears changes of all servers.
+pub struct Hearing {
+    app: App,
+    listener: ChangeListener,
 }
 
-async fn hear(app: &App) -> Result<(), Error> {
-    let mut listener = app.0.store.hear_changes().await?;
-    // Whoever subscribed before could have missed something.
-    let _ = app.0.changes.news.send(News::Missed);
-    loop {
-        let news = match listener.next().await? {
-            Heard::Gap => News::Missed,
-            Heard::Told(told) => News::Changed(told.parse()?),
-        };
-        // Nobody subscribes: nobody is told.
-        let _ = app.0.changes.news.send(news);
+impl Hearing {
+    /// Begins to hear.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub fn begin(app: &App) -> BoxFuture<'_, Result<Self, Error>> {
+        Box::pin(async move { Ok(Self { app: app.clone(), listener: app.0.store.hear_changes().await? }) })
+    }
+
+    /// Passes on what is heard until the token is cancelled.
+    pub fn run(mut self, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            loop {
+                let error = tokio::select! {
+                    () = stop.cancelled() => return,
+                    error = self.hear() => error,
+                };
+                tracing::warn!(cause = %error, "Changes of other servers are not heard until the database is back.");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.begin_again() => {}
+                }
+            }
+        })
+    }
+
+    async fn hear(&mut self) -> Error {
+        loop {
+            let news = match self.listener.next().await {
+                Ok(Heard::Gap) => News::Missed,
+                Ok(Heard::Told(told)) => told.parse().map_or(News::Missed, News::Changed),
+                Err(error) => return error,
+            };
+            // Nobody subscribes: nobody is told.
+            let _ = self.app.0.changes.news.send(news);
+        }
+    }
+
+    async fn begin_again(&mut self) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            if let Ok(listener) = self.app.0.store.hear_changes().await {
+                self.listener = listener;
+                let _ = self.app.0.changes.news.send(News::Missed);
+                return;
+            }
+        }
     }
 }
 

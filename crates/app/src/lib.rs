@@ -62,7 +62,7 @@ pub use activity::ActivityPage;
 pub use acts::keep_acts;
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
 pub use authorize::{AskingParty, Authorization, Question};
-pub use changes::{hear_changes, tell_changes};
+pub use changes::{Hearing, tell_changes};
 pub use client_documents::DocumentHosts;
 pub use clients::ClientPage;
 pub use codes::CodeExchange;

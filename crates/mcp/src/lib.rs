@@ -29,6 +29,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use picard_app::App;
 use picard_domain::Error;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +66,7 @@ pub type Refuse = Arc<dyn Fn(&Error) -> Response + Send + Sync>;
 
 /// The MCP endpoint.
 pub struct McpDoor {
-    service: StreamableHttpService<Handler, Sessions>,
+    routes: Router,
     gate: Gate,
     ending: CancellationToken,
     origins: Arc<[String]>,
@@ -75,6 +76,32 @@ impl McpDoor {
     /// Puts the door together. `refuse` answers when the token lacks a scope (403 with a challenge).
     #[must_use]
     pub fn new(app: App, settings: &McpSettings, refuse: Refuse) -> Self {
+        let (version, has_sessions) = (settings.version, settings.mode == McpMode::Stateful);
+        let memories = app.clone();
+        Self::assemble(app, settings, refuse, move |ending| {
+            let handler = Handler::new(memories, version, ending, has_sessions);
+            move || handler.of_request(sessions::accepted())
+        })
+    }
+
+    /// The same door to other rooms: for tests of the protocol that need tools and resources which Picard does not have.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_factory<H: ServerHandler>(
+        app: App,
+        settings: &McpSettings,
+        refuse: Refuse,
+        factory: impl Fn() -> H + Send + Sync + 'static,
+    ) -> Self {
+        Self::assemble(app, settings, refuse, |_| factory)
+    }
+
+    fn assemble<H: ServerHandler, F: Fn() -> H + Send + Sync + 'static>(
+        app: App,
+        settings: &McpSettings,
+        refuse: Refuse,
+        factory: impl FnOnce(CancellationToken) -> F,
+    ) -> Self {
         let ending = CancellationToken::new();
         let all = CancellationToken::new();
         let sessions = Arc::new(Sessions::new(ending.clone()));
@@ -87,16 +114,17 @@ impl McpDoor {
             .with_allowed_origins(origins.clone())
             .enforce_origin_validation()
             .with_cancellation_token(all.clone());
-        let handler = Handler::new(app.clone(), settings.version, ending.clone(), settings.mode == McpMode::Stateful);
-        let service = StreamableHttpService::new(move || Ok(handler.of_request(sessions::accepted())), sessions.clone(), config);
+        let factory = factory(ending.clone());
+        let service = StreamableHttpService::new(move || Ok(factory()), sessions.clone(), config);
+        let routes = Router::new().route_service("/mcp", service);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
         let gate = Gate::new(app, sessions, refuse, all.drop_guard());
-        Self { service, gate, ending, origins: origins.into() }
+        Self { routes, gate, ending, origins: origins.into() }
     }
 
     /// The routes: exactly `/mcp`. Expects a layer around it that has put a [`picard_domain::Caller`] into the request.
     pub fn router(&self) -> Router {
-        Router::new().route_service("/mcp", self.service.clone()).route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
+        self.routes.clone().route_layer(from_fn_with_state(self.gate.clone(), gate::admit))
     }
 
     /// Says of an origin whether its pages are answered, so that preflights say the same.

@@ -34,4 +34,4 @@ pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;
 pub use probe::{Probe, probe};
-pub use running::{RunningServer, StartError, create_admin, embedder, migrate, rotate_signing_key, start};
+pub use running::{RunningServer, StartError, create_admin, embedder, migrate, rotate_signing_key, start, start_with};

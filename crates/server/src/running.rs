@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_app::{
-    AdministratorOutcome, App, EmbeddingWorker, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
-    RegistrationPolicy, Settings, hear_changes, keep_acts, tell_changes,
+    AdministratorOutcome, App, EmbeddingWorker, Hearing, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
+    RegistrationPolicy, Settings, keep_acts, tell_changes,
 };
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
-use picard_mcp::{McpDoor, McpMode, McpSettings};
+use picard_mcp::{McpDoor, McpMode, McpSettings, Refuse};
 use picard_storage::{DatabaseSettings, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -256,6 +256,18 @@ pub fn rotate_signing_key(config: &Config) -> BoxFuture<'_, Result<String, Start
 /// # Errors
 /// [`StartError`], which says what to do.
 pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartError>> {
+    start_with(config, McpDoor::new)
+}
+
+/// The same with another MCP door, for tests of the protocol.
+///
+/// # Errors
+/// As [`start`].
+#[doc(hidden)]
+pub fn start_with(
+    config: Config,
+    door: impl FnOnce(App, &McpSettings, Refuse) -> McpDoor + Send + 'static,
+) -> BoxFuture<'static, Result<RunningServer, StartError>> {
     Box::pin(async move {
         let problems = config.problems();
         if !problems.is_empty() {
@@ -267,7 +279,10 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
         migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
         let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let app = application(&config, public_url.clone()).await?;
-        let mcp = mcp_door(&config, &app);
+        // Before anybody can subscribe, so that nobody misses anything.
+        let hearing = Hearing::begin(&app).await.map_err(|error| database_error(&error))?;
+        let (settings, refuse) = mcp_settings(&config, &app);
+        let mcp = door(app.clone(), &settings, refuse);
         let document = openapi::document(&public_url);
         let state = AppState {
             app: app.clone(),
@@ -287,7 +302,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
             tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
             tokio::spawn(keep_acts(app.clone(), stop.clone())),
             tokio::spawn(tell_changes(app.clone(), stop.clone())),
-            tokio::spawn(hear_changes(app.clone(), stop.clone())),
+            tokio::spawn(hearing.run(stop.clone())),
         ];
         if let Some(address) = config.metrics_addr.0 {
             tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));
@@ -297,7 +312,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningServer, StartEr
     })
 }
 
-fn mcp_door(config: &Config, app: &App) -> McpDoor {
+fn mcp_settings(config: &Config, app: &App) -> (McpSettings, Refuse) {
     let settings = McpSettings {
         mode: match config.mcp_mode {
             McpModeName::Stateful => McpMode::Stateful,
@@ -313,7 +328,7 @@ fn mcp_door(config: &Config, app: &App) -> McpDoor {
         Error::InsufficientScope(scope) => refuse(Error::InsufficientScope(*scope), &public_url, Resource::Mcp, true),
         _ => refuse(Error::Forbidden, &public_url, Resource::Mcp, true),
     };
-    McpDoor::new(app.clone(), &settings, Arc::new(refuse))
+    (settings, Arc::new(refuse))
 }
 
 /// Another replica, or the command line, may have made a new key.

@@ -10,6 +10,7 @@ mod corpus;
 mod figures;
 mod ground;
 mod long_vectors;
+mod mcp;
 mod provider;
 mod report;
 mod server;
@@ -96,8 +97,10 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     let query = bench.query_memory(&reader.0, search).await?;
     eprintln!("picard: measuring the verification of bearer tokens");
     let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
+    eprintln!("picard: measuring calls over MCP");
+    let calls = mcp::measure(&http, &reader.0, &server.url, seconds).await?;
     server.stop().await;
     eprintln!("picard: measuring batches, and searches of long vectors");
     let long = long_vectors::measure(ground, &http, arguments.memories, seconds).await?;
-    Ok([vec![submit], query, vec![bearer], long].concat())
+    Ok([vec![submit], query, vec![bearer], calls, long].concat())
 }

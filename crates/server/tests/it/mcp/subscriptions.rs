@@ -41,6 +41,8 @@ async fn is_quiet(subscription: &mut Subscription) -> bool {
 }
 
 async fn listen(client: &Client, uris: &[String]) -> Subscription {
+    // What was written before is told by then, and not taken for what comes.
+    tokio::time::sleep(QUIET).await;
     client.listen(wanted(uris)).await.expect("a subscription")
 }
 
