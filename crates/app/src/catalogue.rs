@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn no_schema_has_a_list_of_types() {
+    fn t14_no_schema_has_a_list_of_types() {
         for tool in CATALOGUE.iter() {
             let text = json!([tool.input_schema, tool.output_schema]).to_string();
             assert!(!text.contains("\"type\":["), "T14 {}", tool.name);

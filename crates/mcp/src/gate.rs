@@ -53,7 +53,7 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
         listen = match wanted {
             Some(wanted) => match subscriptions::accepted(&gate.app, &caller, &wanted).await {
                 Ok(accepted) => Some(Arc::new(accepted)),
-                Err(error) => return (gate.refuse)(&error),
+                Err(error) => return gate.refused(&error),
             },
             None => None,
         };
@@ -86,6 +86,16 @@ impl Gate {
             return Err((self.refuse)(&error).into());
         }
         Ok((bytes.into(), examined.listen))
+    }
+
+    /// What cannot be told yet, or not so often, is no question of rights.
+    fn refused(&self, error: &Error) -> Response {
+        match error {
+            Error::RateLimited { .. } => failure(StatusCode::TOO_MANY_REQUESTS, crate::error::of_list(error)),
+            Error::Unavailable { .. } => failure(StatusCode::SERVICE_UNAVAILABLE, crate::error::of_list(error)),
+            Error::Internal(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, crate::error::of_list(error)),
+            _ => (self.refuse)(error),
+        }
     }
 
     fn is_own_session(&self, headers: &HeaderMap, person: UserId) -> bool {

@@ -15,6 +15,7 @@ const MOST_RESOURCES: usize = 100;
 /// What of a filter is served to this caller: only what they may see, so that the acknowledgement tells nothing (T5).
 /// What changes never, the lists of tools and prompts, is left out too.
 pub(crate) async fn accepted(app: &App, caller: &Caller, requested: &SubscriptionFilter) -> Result<SubscriptionFilter, Error> {
+    app.count_read(caller).await?;
     let mut accepted = SubscriptionFilter::builder();
     if requested.resources_list_changed == Some(true) {
         accepted = accepted.resources_list_changed();

@@ -89,6 +89,13 @@ mod tests {
     }
 
     #[test]
+    fn t15_the_list_is_made_once() {
+        for (listed, again) in TOOLS.iter().zip(TOOLS.clone()) {
+            assert!(Arc::ptr_eq(&listed.input_schema, &again.input_schema), "{}", listed.name);
+        }
+    }
+
+    #[test]
     fn an_output_schema_allows_the_answer_and_the_failure() {
         for (listed, tool) in TOOLS.iter().zip(CATALOGUE.iter()) {
             let schema = listed.output_schema.as_ref().expect("an output schema");

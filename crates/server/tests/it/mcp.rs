@@ -6,6 +6,7 @@ mod confirm;
 mod prompts;
 mod sessions;
 mod subscriptions;
+mod traps;
 pub(crate) mod wire;
 
 use picard_app::catalogue::CATALOGUE;
@@ -130,7 +131,7 @@ async fn both_doors_give_the_same_data(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn a_failed_call_says_why_and_an_unknown_tool_is_an_error_of_the_protocol(pool: PgPool) {
+async fn t08_a_failed_call_says_why_and_an_unknown_tool_is_an_error_of_the_protocol(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
 

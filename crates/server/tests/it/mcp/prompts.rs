@@ -7,6 +7,7 @@ use rmcp::model::{
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::wire::{modern, send};
 use super::{Client, REVISIONS, connect, protocol_error};
 use crate::kit::{Person, TestServer};
 
@@ -148,4 +149,6 @@ async fn reads_are_limited_as_calls_are(pool: PgPool) {
     let argument: ArgumentInfo = serde_json::from_value(json!({ "name": "topic", "value": "" })).expect("an argument");
     let completion = client.complete(CompleteRequestParams::new(Reference::for_prompt("recall"), argument)).await;
     assert_eq!(protocol_error(completion.expect_err("refused")).data.expect("data")["code"], "rate_limited");
+    let (status, answer) = send(modern(&server, &ada, "subscriptions/listen", json!({ "notifications": {} }))).await;
+    assert_eq!((status.as_u16(), &answer["error"]["data"]["code"]), (429, &json!("rate_limited")), "{answer}");
 }

@@ -46,7 +46,7 @@ async fn message(response: Response) -> Value {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn a_session_belongs_to_the_person_who_began_it(pool: PgPool) {
+async fn t03_t12_a_session_belongs_to_the_person_who_began_it(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let (ada, bob) = (server.sign_in("ada").await, server.sign_in("bob").await);
     let session = begin(&server, &ada).await;
@@ -85,7 +85,7 @@ async fn a_session_is_no_authentication(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn a_person_has_many_sessions_but_not_endlessly_many(pool: PgPool) {
+async fn t04_a_person_has_many_sessions_but_not_endlessly_many(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let first = begin(&server, &ada).await;

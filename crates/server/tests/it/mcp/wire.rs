@@ -36,7 +36,7 @@ fn challenge(response: &Response) -> String {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn a_missing_scope_is_a_challenge(pool: PgPool) {
+async fn t17_a_missing_scope_is_a_challenge(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let reader = server.sign_in_with("ada", "memories:read").await;
     let writer = server.sign_in_with("ada", "memories:write").await;
@@ -87,7 +87,7 @@ async fn headers_that_contradict_the_body_are_refused(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn what_is_no_message_is_refused_in_the_protocols_words(pool: PgPool) {
+async fn t11_what_is_no_message_is_refused_in_the_protocols_words(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let call =
@@ -117,7 +117,7 @@ async fn what_is_no_message_is_refused_in_the_protocols_words(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn other_hosts_and_origins_are_refused(pool: PgPool) {
+async fn t01_t02_other_origins_and_hosts_are_refused(pool: PgPool) {
     let arguments = ["--allowed-hosts", "picard.example", "--allowed-origins", "https://app.example"];
     let server = TestServer::spawn_with(&pool, &arguments).await;
     let ada = server.sign_in("ada").await;
@@ -161,7 +161,7 @@ async fn pages_of_answered_origins_may_call(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn what_may_be_kept_is_said_truly(pool: PgPool) {
+async fn t07_t09_what_may_be_kept_and_whose_it_is_are_said_truly(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
     let id = server.remember(&ada, "Earl Grey.").await;
@@ -184,7 +184,7 @@ async fn what_may_be_kept_is_said_truly(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn discovery_names_what_is_spoken_and_nothing_else(pool: PgPool) {
+async fn t18_discovery_names_what_is_spoken_and_nothing_else(pool: PgPool) {
     let server = TestServer::spawn(&pool).await;
     let ada = server.sign_in("ada").await;
 
