@@ -2,7 +2,7 @@
 //! to all servers, and passed on there to those who may see them.
 
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -12,6 +12,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::mcp_sessions::OfSession;
 
 /// How long changes are collected before they are told.
 const COLLECT: Duration = Duration::from_millis(50);
@@ -53,9 +54,11 @@ impl FromStr for Change {
 }
 
 /// What subscribers are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
     Changed(Change),
+    /// Something about one client's session.
+    Session(Arc<OfSession>),
     /// Anything may have changed.
     Missed,
 }
@@ -183,6 +186,10 @@ impl Hearing {
             let news = match self.listener.next().await {
                 Ok(Heard::Gap) => News::Missed,
                 Ok(Heard::Told(told)) => told.parse().map_or(News::Missed, News::Changed),
+                Ok(Heard::OfSession(told)) => match OfSession::parse(&told) {
+                    Some(told) => News::Session(Arc::new(told)),
+                    None => continue,
+                },
                 Err(error) => return error,
             };
             // Nobody subscribes: nobody is told.

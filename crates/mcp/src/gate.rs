@@ -10,24 +10,25 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::LengthLimitError;
 use picard_app::App;
-use picard_domain::{Caller, Error, UserId};
+use picard_domain::{Caller, Error};
 use rmcp::model::{ErrorData, JsonRpcError, SubscriptionFilter};
 use tokio_util::sync::DropGuard;
 use tracing::Span;
 
-use crate::sessions::{self, Asked, Sessions};
+use crate::sessions::{self, Asked, OpenSession, Sessions};
 use crate::{Refuse, message, subscriptions};
 
 /// The most that a request's body may have.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
 
-const SESSION_ID: &str = "mcp-session-id";
+pub(crate) const SESSION_ID: &str = "mcp-session-id";
 
 /// What decides whether a request goes on.
 #[derive(Clone)]
 pub(crate) struct Gate {
     app: App,
-    sessions: Arc<Sessions>,
+    /// Where older clients get them.
+    sessions: Option<Arc<Sessions>>,
     refuse: Refuse,
     _all: Arc<DropGuard>,
 }
@@ -41,7 +42,11 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
     request.headers_mut().remove(header::AUTHORIZATION);
     // A session answers in a task of its own, whose log lines would not name the request.
     request.extensions_mut().insert(Span::current());
-    let deleted = (request.method() == Method::DELETE).then(|| gate.is_own_session(request.headers(), caller.user_id));
+    let session = match gate.session(request.headers(), &caller).await {
+        Ok(session) => session,
+        Err(error) => return gate.refused(&error),
+    };
+    let deleted = (request.method() == Method::DELETE).then_some(session.is_some());
     let mut listen = None;
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
@@ -59,13 +64,17 @@ pub(crate) async fn admit(State(gate): State<Gate>, mut request: Request, next: 
         };
         request = Request::from_parts(parts, body);
     }
-    let asked = Asked { person: caller.user_id, listen };
+    let _turn = match (&gate.sessions, &session) {
+        (Some(sessions), Some(session)) => sessions.turn(session).await,
+        _ => None,
+    };
+    let asked = Asked { caller, listen, session: session.clone() };
     let response = sessions::on_behalf_of(asked, next.run(request)).await;
     translated(response, deleted)
 }
 
 impl Gate {
-    pub(crate) fn new(app: App, sessions: Arc<Sessions>, refuse: Refuse, all: DropGuard) -> Self {
+    pub(crate) fn new(app: App, sessions: Option<Arc<Sessions>>, refuse: Refuse, all: DropGuard) -> Self {
         Self { app, sessions, refuse, _all: Arc::new(all) }
     }
 
@@ -98,9 +107,13 @@ impl Gate {
         }
     }
 
-    fn is_own_session(&self, headers: &HeaderMap, person: UserId) -> bool {
+    /// The caller's session that the request names.
+    async fn session(&self, headers: &HeaderMap, caller: &Caller) -> Result<Option<Arc<OpenSession>>, Error> {
         let id = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
-        id.is_some_and(|id| self.sessions.belongs_to(id, person))
+        match (&self.sessions, id) {
+            (Some(sessions), Some(id)) => sessions.open(caller, id).await,
+            _ => Ok(None),
+        }
     }
 }
 

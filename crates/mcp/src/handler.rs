@@ -13,7 +13,8 @@ use rmcp::model::{
     CustomResult, DiscoverResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation,
     InitializeRequestParams, InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ResourcesCapability, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ReadResourceResponse, ReadResourceResult, ResourcesCapability, ServerCapabilities, ServerConfig, SubscribeRequestMethod,
+    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestMethod, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -23,6 +24,7 @@ use tracing::{Instrument, Span};
 
 use crate::completions::{self, Asked};
 use crate::confirm::{self, Decision};
+use crate::gate::SESSION_ID;
 use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
 use crate::{calls, error, resources, subscriptions, tools};
@@ -79,6 +81,12 @@ impl Handler {
         }
     }
 
+    /// The id of the session that a request belongs to.
+    fn session<'a>(&self, context: &'a RequestContext<RoleServer>) -> Option<&'a str> {
+        let headers = &context.extensions.get::<Parts>()?.headers;
+        headers.get(SESSION_ID).filter(|_| self.has_sessions)?.to_str().ok()
+    }
+
     async fn read(&self, caller: &Caller, uri: String) -> Result<ReadResourceResult, Error> {
         self.app.count_read(caller).await?;
         match uri::parse(&uri)? {
@@ -104,7 +112,7 @@ impl ServerHandler for Handler {
         Cow::Borrowed(VERSIONS)
     }
 
-    /// Older clients cannot subscribe: their way to do so needs a stream that hears of every server.
+    /// Older clients without a session cannot subscribe: there is no stream in which they would be told (T16).
     async fn initialize(
         &self,
         request: InitializeRequestParams,
@@ -112,7 +120,9 @@ impl ServerHandler for Handler {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         let mut result = self.negotiate_initialize(&request)?;
-        result.capabilities.resources = Some(ResourcesCapability::default());
+        if !self.has_sessions {
+            result.capabilities.resources = Some(ResourcesCapability::default());
+        }
         Ok(result)
     }
 
@@ -284,6 +294,20 @@ impl ServerHandler for Handler {
         subscriptions::serve(&self.app, caller, &context, &self.ending).instrument(span).await
     }
 
+    async fn subscribe(&self, request: SubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let (caller, span) = asker(&context)?;
+        let session = self.session(&context).ok_or_else(ErrorData::method_not_found::<SubscribeRequestMethod>)?;
+        let subscribed = subscriptions::subscribe(&self.app, caller, session, &request.uri).instrument(span).await;
+        subscribed.map_err(|failed| error::of_resource(&failed, &request.uri))
+    }
+
+    async fn unsubscribe(&self, request: UnsubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let (caller, span) = asker(&context)?;
+        let session = self.session(&context).ok_or_else(ErrorData::method_not_found::<UnsubscribeRequestMethod>)?;
+        let unsubscribed = subscriptions::unsubscribe(&self.app, caller, session, &request.uri).instrument(span).await;
+        unsubscribed.map_err(|failed| error::of_resource(&failed, &request.uri))
+    }
+
     /// Gets what rmcp does not know: methods, and parameters of methods that it does know.
     async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
         Err(match request.method.as_str() {
@@ -292,6 +316,8 @@ impl ServerHandler for Handler {
             | "resources/list"
             | "resources/templates/list"
             | "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
             | "prompts/list"
             | "prompts/get"
             | "completion/complete"

@@ -35,12 +35,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 use crate::handler::Handler;
-use crate::sessions::Sessions;
+use crate::sessions::{Sessions, SharedSessions};
 
 /// How clients of the revisions before 2026-07-28 are served; later ones never have sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum McpMode {
-    /// With sessions, which live in this process.
+    /// With sessions, which every server of the deployment goes on with.
     Stateful,
     /// Every request stands alone.
     Stateless,
@@ -104,9 +104,9 @@ impl McpDoor {
     ) -> Self {
         let ending = CancellationToken::new();
         let all = CancellationToken::new();
-        let sessions = Arc::new(Sessions::new(ending.clone()));
+        let sessions = Arc::new(Sessions::new(app.clone(), ending.clone()));
         let origins = network::origins(&settings.public_url, &settings.allowed_origins);
-        let config = StreamableHttpServerConfig::default()
+        let mut config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(settings.mode == McpMode::Stateful)
             .with_json_response(true)
             .with_max_request_body_bytes(gate::MOST_BYTES)
@@ -114,11 +114,16 @@ impl McpDoor {
             .with_allowed_origins(origins.clone())
             .enforce_origin_validation()
             .with_cancellation_token(all.clone());
+        if settings.mode == McpMode::Stateful {
+            config.session_store = Some(Arc::new(SharedSessions::new(app.clone())));
+            tokio::spawn(sessions::hear(sessions.clone(), all.clone()));
+        }
         let factory = factory(ending.clone());
         let service = StreamableHttpService::new(move || Ok(factory()), sessions.clone(), config);
         let routes = Router::new().route_service("/mcp", service);
         // Sessions run in tasks of their own: they end when the door and its routers are gone.
-        let gate = Gate::new(app, sessions, refuse, all.drop_guard());
+        let has_sessions = settings.mode == McpMode::Stateful;
+        let gate = Gate::new(app, has_sessions.then_some(sessions), refuse, all.drop_guard());
         Self { routes, gate, ending, origins: origins.into() }
     }
 

@@ -6,6 +6,9 @@ use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorData, SubscriptionFi
 
 use crate::prompts;
 
+/// The most that a client may say to begin a session, in bytes: it is kept as long as the session.
+const MOST_TO_BEGIN: usize = 64 * 1024;
+
 /// What a message asks for.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Examined {
@@ -32,6 +35,10 @@ pub(crate) fn examine(body: &[u8]) -> Result<Examined, ErrorData> {
     let ClientJsonRpcMessage::Request(request) = message else {
         return Ok(Examined { scope: None, listen: None });
     };
+    if matches!(request.request, ClientRequest::InitializeRequest(_)) && body.len() > MOST_TO_BEGIN {
+        let text = format!("A client says at most {MOST_TO_BEGIN} bytes to begin.");
+        return Err(ErrorData::invalid_request(text, None));
+    }
     let scope = scope_of(&request.request);
     let listen = match request.request {
         ClientRequest::SubscriptionsListenRequest(listen) => Some(listen.params.notifications),

@@ -1,6 +1,6 @@
 //! Subscriptions: from the protocol's filter to what `App` lets the caller watch, and from its news to notifications.
 
-use picard_app::{App, Watched};
+use picard_app::{App, Watch, Watched};
 use picard_domain::{Caller, Error};
 use rmcp::model::{ErrorData, SubscriptionFilter};
 use rmcp::service::SubscriptionContext;
@@ -30,7 +30,8 @@ pub(crate) async fn accepted(app: &App, caller: &Caller, requested: &Subscriptio
     Ok(accepted.build())
 }
 
-fn watched(uri: &str) -> Option<Watched> {
+/// What is watched under this address.
+pub(crate) fn watched(uri: &str) -> Option<Watched> {
     Some(match uri::parse(uri).ok()? {
         Address::Memory(id) => Watched::Memory(id),
         Address::Memories(list) => Watched::MemoriesOf(list.user_id),
@@ -45,10 +46,10 @@ pub(crate) async fn serve(
     ending: &CancellationToken,
 ) -> Result<(), ErrorData> {
     let accepted = context.accepted();
-    let uris: Vec<(String, Watched)> =
-        accepted.resource_subscriptions.iter().flatten().filter_map(|uri| Some((uri.clone(), watched(uri)?))).collect();
-    let list = (accepted.resources_list_changed == Some(true)).then_some(Watched::OwnList);
-    let all = list.into_iter().chain(uris.iter().map(|(_, watched)| *watched)).collect();
+    let list = (accepted.resources_list_changed == Some(true)).then(|| Watch { watched: Watched::OwnList, name: String::new() });
+    let resources = accepted.resource_subscriptions.iter().flatten();
+    let resources = resources.filter_map(|uri| Some(Watch { watched: watched(uri)?, name: uri.clone() }));
+    let all = list.into_iter().chain(resources).collect();
     let mut subscription = app.subscribe(caller, all).map_err(|refused| error::of_list(&refused))?;
     loop {
         let told = tokio::select! {
@@ -56,20 +57,37 @@ pub(crate) async fn serve(
             () = ending.cancelled() => return Ok(()),
             told = subscription.next() => told,
         };
-        let Some(told) = told else { return Ok(()) };
-        let sink = context.sink();
-        let mut sent = Ok(());
-        if told.contains(&Watched::OwnList) {
-            sent = sink.notify_resource_list_changed().await;
-        }
-        for (uri, _) in uris.iter().filter(|(_, watched)| told.contains(watched)) {
-            sent = sent.and(sink.notify_resource_updated(uri).await);
-        }
-        // Nobody listens any more.
-        if sent.is_err() {
-            return Ok(());
+        let Ok(told) = told else { return Ok(()) };
+        for watch in told {
+            let sent = match watch.watched {
+                Watched::OwnList => context.sink().notify_resource_list_changed().await,
+                Watched::Memory(_) | Watched::MemoriesOf(_) => context.sink().notify_resource_updated(watch.name).await,
+            };
+            // Nobody listens any more.
+            if sent.is_err() {
+                return Ok(());
+            }
         }
     }
+}
+
+/// Subscribes a session. What its person may not see and what is not there answer the same (T5).
+pub(crate) async fn subscribe(app: &App, caller: &Caller, session: &str, uri: &str) -> Result<(), Error> {
+    app.count_read(caller).await?;
+    let watched = match uri::parse(uri)? {
+        Address::Memory(id) => Watched::Memory(id),
+        Address::Memories(list) => Watched::MemoriesOf(list.user_id),
+    };
+    if !app.may_watch(caller, watched).await? {
+        return Err(Error::NotFound);
+    }
+    app.add_mcp_subscription(caller, session, uri).await
+}
+
+/// Ends what `subscribe` began; what never began, too.
+pub(crate) async fn unsubscribe(app: &App, caller: &Caller, session: &str, uri: &str) -> Result<(), Error> {
+    app.count_read(caller).await?;
+    app.remove_mcp_subscription(caller, session, uri).await
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use picard_domain::Error;
 use sqlx::postgres::PgListener;
 
-use crate::Store;
 use crate::error::storage_error;
+use crate::{Store, mcp_sessions};
 
 const CHANNEL: &str = "picard_changes";
 
@@ -13,6 +13,8 @@ const CHANNEL: &str = "picard_changes";
 pub enum Heard {
     /// What a server has told.
     Told(String),
+    /// What a server has told of a client's session.
+    OfSession(String),
     /// The connection was lost and is there again: something may have been missed.
     Gap,
 }
@@ -29,7 +31,11 @@ impl ChangeListener {
     /// As every statement, while the database is away.
     pub async fn next(&mut self) -> Result<Heard, Error> {
         let heard = self.listener.try_recv().await.map_err(storage_error)?;
-        Ok(heard.map_or(Heard::Gap, |told| Heard::Told(told.payload().to_owned())))
+        Ok(match heard {
+            None => Heard::Gap,
+            Some(told) if told.channel() == mcp_sessions::CHANNEL => Heard::OfSession(told.payload().to_owned()),
+            Some(told) => Heard::Told(told.payload().to_owned()),
+        })
     }
 }
 
@@ -54,7 +60,7 @@ impl Store {
     pub async fn hear_changes(&self) -> Result<ChangeListener, Error> {
         let mut listener = PgListener::connect_with(&self.pool).await.map_err(storage_error)?;
         listener.ignore_pool_close_event(true);
-        listener.listen(CHANNEL).await.map_err(storage_error)?;
+        listener.listen_all([CHANNEL, mcp_sessions::CHANNEL]).await.map_err(storage_error)?;
         Ok(ChangeListener { listener })
     }
 }

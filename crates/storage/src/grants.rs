@@ -260,6 +260,7 @@ impl Store {
                   keys AS (DELETE FROM signing_keys WHERE verifies_until < now()),
                   limits AS (DELETE FROM rate_limits WHERE window_end < now()),
                   signed_out AS (DELETE FROM sessions WHERE expires_at < now() OR last_used_at < now() - interval '1 day'),
+                  unused AS (DELETE FROM mcp_sessions WHERE last_used_at < now() - interval '1 day'),
                   questions AS (DELETE FROM authorization_requests WHERE expires_at < now()),
                   codes AS (DELETE FROM authorization_codes WHERE grant_id IS NULL AND expires_at < now() - interval '1 hour'),
                   calls AS (DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'),

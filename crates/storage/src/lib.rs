@@ -22,6 +22,7 @@ pub mod groups;
 pub mod imports;
 pub mod key_rotation;
 mod limits;
+pub mod mcp_sessions;
 pub mod memories;
 mod once;
 pub mod people;

@@ -4,6 +4,7 @@ mod bridge;
 mod calls;
 mod confirm;
 mod prompts;
+mod replicas;
 mod sessions;
 mod subscriptions;
 mod traps;

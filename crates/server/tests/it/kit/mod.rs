@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod process;
 pub mod provider;
+pub mod round_robin;
 
 use std::net::SocketAddr;
 use std::path::Path;

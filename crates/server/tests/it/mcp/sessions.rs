@@ -6,22 +6,27 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::kit::{Person, TestServer};
+use crate::kit::{Person, TestServer, client};
 
 const SESSION: &str = "mcp-session-id";
 
 pub(super) fn request(server: &TestServer, method: Method, person: &Person, session: &str) -> RequestBuilder {
-    server
-        .request(method, "/mcp")
+    request_at(&server.url, method, person, session)
+}
+
+pub(super) fn request_at(url: &str, method: Method, person: &Person, session: &str) -> RequestBuilder {
+    client()
+        .request(method, format!("{url}/mcp"))
         .bearer_auth(&person.token)
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", "2025-11-25")
         .header(SESSION, session)
 }
 
-async fn initialize(server: &TestServer, person: &Person, version: &str) -> Response {
+async fn initialize(url: &str, person: &Person, version: &str) -> Response {
     let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } });
-    let request = server.post("/mcp").bearer_auth(&person.token).header("accept", "application/json, text/event-stream");
+    let request =
+        client().post(format!("{url}/mcp")).bearer_auth(&person.token).header("accept", "application/json, text/event-stream");
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
     let response = request.json(&body).send().await.expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
@@ -29,7 +34,11 @@ async fn initialize(server: &TestServer, person: &Person, version: &str) -> Resp
 }
 
 pub(super) async fn begin(server: &TestServer, person: &Person) -> String {
-    let response = initialize(server, person, "2025-11-25").await;
+    begin_at(&server.url, person).await
+}
+
+pub(super) async fn begin_at(url: &str, person: &Person) -> String {
+    let response = initialize(url, person, "2025-11-25").await;
     response.headers()[SESSION].to_str().expect("a session id").to_owned()
 }
 
@@ -93,6 +102,8 @@ async fn t04_a_person_has_many_sessions_but_not_endlessly_many(pool: PgPool) {
     for _ in 0..48 {
         begin(&server, &ada).await;
     }
+    // Uses are noted to the minute.
+    sqlx::query("UPDATE mcp_sessions SET last_used_at = created_at - interval '1 hour'").execute(&pool).await.expect("time");
     assert_eq!(ping(&server, &ada, &first).await, StatusCode::OK);
 
     begin(&server, &ada).await;
@@ -107,7 +118,7 @@ async fn an_older_client_is_answered_in_a_revision_that_is_spoken(pool: PgPool) 
     let ada = server.sign_in("ada").await;
 
     for (asked, answered) in [("2024-11-05", "2025-11-25"), ("2025-06-18", "2025-06-18"), ("2026-07-28", "2025-11-25")] {
-        let answer = message(initialize(&server, &ada, asked).await).await;
+        let answer = message(initialize(&server.url, &ada, asked).await).await;
         assert_eq!(answer["result"]["protocolVersion"], answered, "T18 {asked}");
         assert_eq!(answer["result"]["serverInfo"]["name"], "picard");
         assert!(answer["result"]["instructions"].as_str().is_some_and(|text| text.len() < 600));
@@ -119,7 +130,7 @@ async fn without_sessions_older_clients_are_served_too(pool: PgPool) {
     let server = TestServer::spawn_with(&pool, &["--mcp-mode", "stateless"]).await;
     let ada = server.sign_in("ada").await;
 
-    let begun = initialize(&server, &ada, "2025-06-18").await;
+    let begun = initialize(&server.url, &ada, "2025-06-18").await;
     assert!(begun.headers().get(SESSION).is_none());
     assert_eq!(message(begun).await["result"]["protocolVersion"], "2025-06-18");
 

@@ -152,21 +152,21 @@ async fn what_was_missed_is_told_when_the_database_is_back(pool: PgPool) {
     assert_eq!(two(&mut subscription).await, ["list".to_owned(), of(&id)]);
 }
 
-async fn is_not_promised(server: &TestServer) {
+async fn are_promised(server: &TestServer, promised: Option<bool>) {
     let ada = server.sign_in("ada").await;
     for revision in &REVISIONS[..2] {
         let assistant = connect(server, &ada, revision).await;
         let resources = assistant.peer_info().expect("the server's description").capabilities.resources.clone();
-        assert_eq!(resources.and_then(|resources| resources.subscribe), None, "T16 {revision}");
+        assert_eq!(resources.and_then(|resources| resources.subscribe), promised, "T16 {revision}");
     }
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn t16_older_clients_are_not_promised_subscriptions(pool: PgPool) {
-    is_not_promised(&TestServer::spawn(&pool).await).await;
+async fn older_clients_with_sessions_are_promised_subscriptions(pool: PgPool) {
+    are_promised(&TestServer::spawn(&pool).await, Some(true)).await;
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn t16_nor_are_older_clients_without_sessions(pool: PgPool) {
-    is_not_promised(&TestServer::spawn_with(&pool, &["--mcp-mode", "stateless"]).await).await;
+async fn t16_older_clients_without_sessions_are_not(pool: PgPool) {
+    are_promised(&TestServer::spawn_with(&pool, &["--mcp-mode", "stateless"]).await, None).await;
 }

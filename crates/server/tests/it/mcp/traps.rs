@@ -37,15 +37,14 @@ async fn t13_no_tool_takes_what_it_does_not_know(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
-async fn t16_older_clients_cannot_subscribe(pool: PgPool) {
-    let server = TestServer::spawn(&pool).await;
+async fn t16_older_clients_without_sessions_cannot_subscribe(pool: PgPool) {
+    let server = TestServer::spawn_with(&pool, &["--mcp-mode", "stateless"]).await;
     let ada = server.sign_in("ada").await;
     let id = server.remember(&ada, "one").await;
-    let session = sessions::begin(&server, &ada).await;
     let params = json!({ "uri": format!("memories://{id}") });
     let body = json!({ "jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": params });
 
-    let answer = sessions::request(&server, Method::POST, &ada, &session).json(&body).send().await.expect("an answer");
+    let answer = sessions::request(&server, Method::POST, &ada, "any").json(&body).send().await.expect("an answer");
 
     assert!(answer.text().await.expect("a body").contains("-32601"), "nothing is promised that is not kept");
 }

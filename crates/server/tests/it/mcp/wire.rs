@@ -4,17 +4,21 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::kit::{Person, TestServer, merge};
+use crate::kit::{Person, TestServer, client, merge};
 
 /// A request of revision 2026-07-28.
 pub(crate) fn modern(server: &TestServer, person: &Person, method: &str, params: Value) -> RequestBuilder {
+    modern_at(&server.url, person, method, params)
+}
+
+pub(super) fn modern_at(url: &str, person: &Person, method: &str, params: Value) -> RequestBuilder {
     let mut with_meta = json!({ "_meta": {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
     } });
     let name = params.get("name").or(params.get("uri")).and_then(Value::as_str).map(str::to_owned);
     merge(&mut with_meta, params);
-    let mut request = plain(server, person).header("mcp-protocol-version", "2026-07-28").header("mcp-method", method);
+    let mut request = plain_at(url, person).header("mcp-protocol-version", "2026-07-28").header("mcp-method", method);
     if let Some(name) = name {
         request = request.header("mcp-name", name);
     }
@@ -22,7 +26,11 @@ pub(crate) fn modern(server: &TestServer, person: &Person, method: &str, params:
 }
 
 fn plain(server: &TestServer, person: &Person) -> RequestBuilder {
-    server.post("/mcp").bearer_auth(&person.token).header("accept", "application/json, text/event-stream")
+    plain_at(&server.url, person)
+}
+
+fn plain_at(url: &str, person: &Person) -> RequestBuilder {
+    client().post(format!("{url}/mcp")).bearer_auth(&person.token).header("accept", "application/json, text/event-stream")
 }
 
 pub(crate) async fn send(request: RequestBuilder) -> (StatusCode, Value) {
