@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+import jsonschema
 import mcp
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -160,6 +161,8 @@ class Flow:
             self.checks.note(f"{self.era}: to read again, the client had to ask the person a third time")
         with self.check("refreshes its token"):
             await self.refresh(session)
+        with self.check("finds every answer as its schema says"):
+            await self.use_every_tool(session)
         self.doing = "ends its session"
 
     def expect_discovery(self):
@@ -194,6 +197,36 @@ class Flow:
         result = await session.call_tool(tool, arguments)
         expect(not (result.is_error if IS_2 else result.isError), f"{tool} answered {result}")
         return result.structured_content if IS_2 else result.structuredContent
+
+    async def use_every_tool(self, session):
+        """What a tool answers, well or badly, has the form that the list promises."""
+        schemas = {tool.name: tool.output_schema if IS_2 else tool.outputSchema for tool in (await session.list_tools()).tools}
+        used = set()
+
+        async def use(tool, **arguments):
+            used.add(tool)
+            result = await session.call_tool(tool, arguments)
+            answer = result.structured_content if IS_2 else result.structuredContent
+            expect(schemas[tool] and answer is not None, f"{tool} has no schema or no structured answer")
+            jsonschema.validate(answer, schemas[tool])
+            return answer
+
+        memory = (await use("submit_memory", text="One for every tool.", tags=["peer"], category="facts"))["id"]
+        await use("submit_memories", memories=[{"text": "Two."}, {"text": " "}], on_error="continue")
+        await use("update_memory", memory_id=memory, text="Once more for every tool.")
+        await use("modify_permissions", memory_id=memory, permission="private")
+        await use("get_memory", memory_id=memory)
+        await use("get_memories", tags=["peer"], limit=2)
+        await use("retrieve_memories")
+        await use("query_memory", query="every tool")
+        await use("aggregate_memories", tags=["peer"])
+        await use("memory_history", memory_id=memory)
+        await use("restore_memory", memory_id=memory, version=1)
+        await use("delete_memory", memory_id=memory)
+        expect_equal("the tools that were used", used, set(schemas))
+        # What is refused has a form as well.
+        await use("get_memory", memory_id=memory)
+        await use("update_memory", memory_id="x")
 
     async def step_up(self, session):
         start = len(self.wire.exchanges)

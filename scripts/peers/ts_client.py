@@ -212,7 +212,7 @@ class Flow:
         self.call("update_memory", {"memory_id": self.memory.id, "tags": ["peer-ts", "peer-heard"]})
         told = {"method": "notifications/resources/updated", "uri": uri}
         until = time.monotonic() + 5
-        while told not in [{"method": one["method"], "uri": one["params"].get("uri")} for one in self.notified]:
+        while told not in [{"method": one["method"], "uri": one.get("params", {}).get("uri")} for one in self.notified]:
             expect(time.monotonic() < until, f"it heard only {self.notified}")
             time.sleep(0.1)
             # Any order will do: what was heard meanwhile comes before its answer.

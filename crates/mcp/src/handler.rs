@@ -309,8 +309,14 @@ impl ServerHandler for Handler {
     }
 
     /// Gets what rmcp does not know: methods, and parameters of methods that it does know.
-    async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let is_older = context.protocol_version().is_some_and(|version| version.has_initialize());
         Err(match request.method.as_str() {
+            "resources/subscribe" | "resources/unsubscribe" if !(is_older && self.has_sessions) => unknown_method(),
             "tools/list"
             | "tools/call"
             | "resources/list"
@@ -324,11 +330,15 @@ impl ServerHandler for Handler {
             | "subscriptions/listen" => {
                 ErrorData::invalid_params("The parameters do not have the form that this method takes.", None)
             }
-            _ => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no method of this name.", None),
+            _ => unknown_method(),
         })
     }
 
     async fn on_initialized(&self, _: NotificationContext<RoleServer>) {}
+}
+
+fn unknown_method() -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "There is no method of this name.", None)
 }
 
 fn capabilities() -> ServerCapabilities {
