@@ -232,14 +232,15 @@ impl Store {
         }))
     }
 
-    /// Whether a token that was let in before still would be.
+    /// Whether a token that was let in before to read memories still would be.
     ///
     /// # Errors
     /// As every statement.
     pub async fn is_welcome(&self, grant_id: GrantId, user_id: UserId, token_id: TokenId) -> Result<bool, Error> {
         sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM grants g JOIN users u ON u.id = g.user_id
-                              WHERE g.id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL AND u.is_active)
+            r#"SELECT EXISTS (SELECT FROM grants g JOIN users u ON u.id = g.user_id JOIN clients c ON c.id = g.client_id
+                              WHERE g.id = $1 AND g.user_id = $2 AND g.revoked_at IS NULL AND u.is_active
+                                AND 'memories:read' = ANY (c.scopes))
                   AND NOT EXISTS (SELECT FROM revoked_access_tokens r WHERE r.id = $3) AS "is_welcome!""#,
             grant_id.0,
             user_id.0,
