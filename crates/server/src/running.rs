@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use futures_util::future::BoxFuture;
 use picard_app::{
     AdministratorOutcome, App, EmbeddingWorker, Hearing, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
@@ -294,6 +295,12 @@ pub fn start_with(
         let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
+        let listener = listener.tap_io(|stream| {
+            // The second part of a streamed answer would wait until the client has acknowledged the first.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(cause = %error, "A connection holds small packets back.");
+            }
+        });
         let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
         let mut tasks = vec![
             tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
