@@ -55,7 +55,9 @@ pub(super) async fn changes(
 }
 
 async fn tell(mut subscription: Subscription, is_resumed: bool, told: &mpsc::Sender<Item>) {
-    let mut due = if is_resumed { subscription.watches().to_vec() } else { Vec::new() };
+    // What was subscribed to before may have changed before there was a stream.
+    let watches = subscription.watches().iter();
+    let mut due: Vec<Watch> = watches.filter(|watch| is_resumed || watch.watched != Watched::OwnList).cloned().collect();
     loop {
         for watch in due {
             if told.send(Item::Event(notification(watch))).await.is_err() {

@@ -84,6 +84,17 @@ impl Connected {
         self.client.unsubscribe(UnsubscribeRequestParams::new(uri)).await.expect("the end of it");
     }
 
+    /// Waits until the client has its stream, which it opens when it likes, and everything is told that was to be told.
+    async fn listens(&mut self, server: &TestServer, person: &Person) {
+        loop {
+            server.remember(person, "Is anybody there?").await;
+            if !self.hears_nothing().await {
+                break;
+            }
+        }
+        while !self.hears_nothing().await {}
+    }
+
     async fn hears(&mut self) -> String {
         tokio::time::timeout(SOON, self.heard.recv()).await.expect("something is told").expect("it is connected")
     }
@@ -138,7 +149,7 @@ async fn an_older_client_notices_no_proxy(pool: PgPool) {
         }
         let uri = format!("memories://{id}");
         assistant.subscribe(&uri).await;
-        while !assistant.hears_nothing().await {}
+        assistant.listens(&server, &ada).await;
 
         server.call(&ada, "update_memory", json!({ "memory_id": id, "text": "Green tea." })).await;
         assert_eq!(assistant.hears_two().await, ["list".to_owned(), uri.clone()], "{revision}");
@@ -216,6 +227,8 @@ async fn nothing_is_told_twice(pool: PgPool) {
     let session = sessions::begin(&server, &ada).await;
     let mut first = stream(&server.url, &ada, &session).await;
     let mut second = stream(&replica.url, &ada, &session).await;
+    // Every server hears of the newer stream by then.
+    tokio::time::sleep(3 * QUIET).await;
     said(&mut first).await;
     said(&mut second).await;
 
@@ -243,6 +256,7 @@ async fn t05_an_older_client_hears_of_nothing_that_it_may_not_see(pool: PgPool) 
     }
     let uri = format!("memories://{public}");
     assistant.subscribe(&uri).await;
+    assistant.listens(&server, &eve).await;
 
     server.call(&ada, "update_memory", json!({ "memory_id": private, "text": "still private" })).await;
     server.call(&ada, "modify_permissions", json!({ "memory_id": public, "permission": "private" })).await;
