@@ -25,6 +25,7 @@ mod logging;
 mod markdown;
 mod moments;
 mod pages;
+mod preferences;
 mod registration;
 mod request_log;
 mod router;
@@ -35,6 +36,7 @@ mod state;
 mod tokens;
 mod vault;
 mod visitor;
+mod words;
 
 pub use config::{Config, ConfigProblems, Environment, LogFormat};
 pub use db::MIGRATOR;

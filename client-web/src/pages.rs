@@ -13,5 +13,6 @@ pub(crate) mod memory_edit;
 mod memory_fields;
 pub(crate) mod memory_new;
 mod memory_view;
+pub(crate) mod profile;
 pub(crate) mod register;
 pub(crate) mod search;

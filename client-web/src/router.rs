@@ -12,7 +12,7 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, register, search,
+    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -52,6 +52,7 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/memories/{id}/edit", get(memory_edit::show).post(memory_edit::submit))
         .route("/memories/{id}/delete", post(memory::delete))
         .route("/memories/{id}/permission", post(memory::set_permission))
+        .route("/profile", get(profile::show).post(profile::submit))
         .route("/search", get(search::show))
         .fallback(home::nowhere)
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

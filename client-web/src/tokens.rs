@@ -73,10 +73,29 @@ pub(crate) async fn call_tool<T: DeserializeOwned>(
     }
 }
 
+/// What a person allows this application to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    ReadAndWrite,
+}
+
+impl Access {
+    fn scope(self) -> &'static str {
+        match self {
+            Self::Read => "memories:read",
+            Self::ReadAndWrite => "memories:read memories:write",
+        }
+    }
+}
+
 /// Connects a person, or connects them anew.
-pub(crate) async fn connect(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
+pub(crate) async fn connect(state: &AppState, person: &Person, access: Access) -> Result<(), ConnectionError> {
     let (task_state, person) = (state.clone(), person.clone());
-    state.to_the_end(async move { mint_and_store(&task_state, &person).await }).await.unwrap_or_else(|| Err(away()))
+    state
+        .to_the_end(async move { mint_and_store(&task_state, &person, access.scope()).await })
+        .await
+        .unwrap_or_else(|| Err(away()))
 }
 
 /// Forgets a person's tokens and revokes them at the server; `false` when the server could not be told yet
@@ -116,10 +135,10 @@ pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result
     Ok(Revoked::Done)
 }
 
-async fn mint_and_store(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
-    let grant = mint(state, person, true).await?;
+async fn mint_and_store(state: &AppState, person: &Person, scope: &str) -> Result<(), ConnectionError> {
+    let grant = mint(state, person, scope, true).await?;
     let user_id = grant.user_id.ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
-    let sealed = seal(state, person.id, &grant);
+    let sealed = seal(state, person.id, &grant, scope);
     Ok(connections::replace(&state.pool, person.id, user_id, &sealed).await?)
 }
 
@@ -159,7 +178,7 @@ async fn refresh_under_lease(
 ) -> Result<(), ConnectionError> {
     match renew(state, person, lease).await {
         Ok(grant) => {
-            let sealed = seal(state, person.id, &grant);
+            let sealed = seal(state, person.id, &grant, &lease.scope);
             if !connections::finish_refresh(&state.pool, person.id, lease_id, &sealed).await? {
                 // The person disconnected meanwhile: what was just handed out must not stay alive.
                 revocations::insert(&state.pool, person.id, &sealed.refresh_token).await?;
@@ -180,15 +199,15 @@ async fn renew(state: &AppState, person: &Person, lease: &connections::Leased) -
     let refresh_token = state.vault.open(person.id, Purpose::Refresh, &lease.refresh_token)?;
     match state.server.refresh(client(state)?, &refresh_token).await {
         Err(TokenError::InvalidGrant) => {
-            let grant = mint(state, person, false).await?;
+            let grant = mint(state, person, &lease.scope, false).await?;
             if grant.user_id == Some(lease.server_user_id) { Ok(grant) } else { Err(ConnectionError::OtherAccount) }
         }
         other => Ok(other?),
     }
 }
 
-async fn mint(state: &AppState, person: &Person, is_first_time: bool) -> Result<Grant, ConnectionError> {
-    let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time };
+async fn mint(state: &AppState, person: &Person, scope: &str, is_first_time: bool) -> Result<Grant, ConnectionError> {
+    let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time, scope };
     Ok(state.server.mint(client(state)?, &request).await?)
 }
 
@@ -196,11 +215,11 @@ fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
     state.client.as_deref().ok_or(ConnectionError::NotRegistered)
 }
 
-fn seal(state: &AppState, person_id: Uuid, grant: &Grant) -> connections::SealedTokens {
+fn seal(state: &AppState, person_id: Uuid, grant: &Grant, requested_scope: &str) -> connections::SealedTokens {
     connections::SealedTokens {
         access_token: state.vault.seal(person_id, Purpose::Access, &grant.access_token),
         refresh_token: state.vault.seal(person_id, Purpose::Refresh, &grant.refresh_token),
         seconds_to_live: f64::from(grant.expires_in),
-        scope: grant.scope.clone(),
+        scope: grant.scope.clone().unwrap_or_else(|| requested_scope.to_owned()),
     }
 }

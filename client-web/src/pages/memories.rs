@@ -14,6 +14,7 @@ use crate::server_client::{MemoryPage, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
+use crate::words::Words;
 
 /// Memories on one page.
 const PAGE_SIZE: u32 = 20;
@@ -47,7 +48,7 @@ impl Wish {
 
     fn data(&self) -> Value {
         let mut data = json!({ "limit": PAGE_SIZE });
-        if matches!(self.permission.as_str(), "private" | "public") {
+        if matches!(self.permission.as_str(), "private" | "public" | "shared" | "aggregate") {
             data["permission"] = self.permission.as_str().into();
         }
         if !self.tag.trim().is_empty() {
@@ -82,7 +83,7 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
         // A cursor that has outlived the list it was made for: start over.
         Err(CallError::Tool(ToolError::Invalid(_))) if !wish.cursor.is_empty() => Ok(see_other(&wish.path(None))),
         Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
-            let errors = FieldErrors::of_call(&error, &[FieldName::new("tags", "tag", "A tag")]);
+            let errors = errors_of(&error, member.words());
             let nothing = MemoryPage { memories: Vec::new(), next_cursor: None, total: Some(0) };
             Ok(list_page(&member, wish, errors, nothing))
         }
@@ -90,13 +91,18 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
     }
 }
 
+fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
+    let tag = FieldName::new("tags", "tag", words.memory.tag_label, words.memory.tags_rule);
+    FieldErrors::of_call(error, &[tag], words)
+}
+
 fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage) -> Response {
-    let frame = Frame::new(&member.visitor, "Your memories", Section::Memories).with_notice(Some(&wish.done));
+    let frame = Frame::new(&member.visitor, member.words().memory.list_title, Section::Memories).with_notice(Some(&wish.done));
     let status = errors.status;
     let template = ListPage {
         frame,
         errors,
-        memories: found.memories.iter().map(|memory| MemoryView::new(memory, &member.person)).collect(),
+        memories: found.memories.iter().map(|memory| MemoryView::new(memory, member)).collect(),
         total: found.total,
         next: found.next_cursor.map(|cursor| wish.path(Some(&cursor))),
         wish,

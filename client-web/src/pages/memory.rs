@@ -57,7 +57,7 @@ pub(crate) async fn show(
     let memory = load(&state, &member.person, id_in(&id)?).await?;
     let title = markdown::excerpt(&memory.text, 60);
     let frame = Frame::new(&member.visitor, title, Section::Memories).with_notice(done.done.as_deref());
-    let memory = MemoryView::new(&memory, &member.person);
+    let memory = MemoryView::new(&memory, &member);
     Ok(page(StatusCode::OK, &MemoryPage { frame, memory }))
 }
 

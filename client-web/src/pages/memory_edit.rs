@@ -34,10 +34,10 @@ struct EditPage {
 /// `GET /memories/{id}/edit`
 pub(crate) async fn show(State(state): State<AppState>, member: Member, Path(id): Path<String>) -> Result<Response, PageError> {
     let memory = load(&state, &member.person, id_in(&id)?).await?;
-    if !MemoryView::new(&memory, &member.person).is_own {
+    if !MemoryView::new(&memory, &member).is_own {
         return Err(PageError::not_found());
     }
-    Ok(form_page(&member, memory.id, MemoryFields::of(&memory), FieldErrors::none(), None))
+    Ok(form_page(&member, memory.id, MemoryFields::of(&memory, &member.preferences().zone), FieldErrors::none(), None))
 }
 
 /// `POST /memories/{id}/edit`
@@ -47,14 +47,14 @@ pub(crate) async fn submit(
     MemberForm { member, fields }: MemberForm<MemoryFields>,
 ) -> Result<Response, PageError> {
     let (id, fields) = (id_in(&id)?, fields.normalised());
-    let data = match fields.change(id) {
+    let data = match fields.change(id, member.preferences()) {
         Ok(data) => data,
         Err(errors) => return Ok(form_page(&member, id, fields, errors, None)),
     };
     match tokens::call_tool::<Memory>(&state, &member.person, "update_memory", &data).await {
         Ok(memory) => Ok(see_other(&format!("/memories/{}?done=saved", memory.id))),
         Err(CallError::Tool(ToolError::VersionMismatch)) => Ok(conflict_page(&state, &member, id, fields).await),
-        Err(error) => Ok(form_page(&member, id, fields, MemoryFields::errors_of(&error), None)),
+        Err(error) => Ok(form_page(&member, id, fields, MemoryFields::errors_of(&error, member.words()), None)),
     }
 }
 
@@ -63,20 +63,18 @@ async fn conflict_page(state: &AppState, member: &Member, id: Uuid, fields: Memo
     let found = tokens::call_tool::<Memory>(state, &member.person, "get_memory", &json!({ "memory_id": id })).await;
     match found {
         Ok(memory) => {
-            let message = "This memory was changed elsewhere while you were writing. Nothing of yours is lost: \
-                           compare the two, then save again to keep yours.";
-            let mut errors = FieldErrors::one("", message);
+            let mut errors = FieldErrors::one("", member.words().memory.stale);
             errors.status = StatusCode::CONFLICT;
-            let stored = MemoryView::new(&memory, &member.person);
-            form_page(member, id, fields.rebased_on(&memory), errors, Some(stored))
+            let stored = MemoryView::new(&memory, member);
+            form_page(member, id, fields.rebased_on(&memory, &member.preferences().zone), errors, Some(stored))
         }
-        Err(error) => form_page(member, id, fields, MemoryFields::errors_of(&error), None),
+        Err(error) => form_page(member, id, fields, MemoryFields::errors_of(&error, member.words()), None),
     }
 }
 
 fn form_page(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors, stored: Option<MemoryView>) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
-    let frame = Frame::new(&member.visitor, "Edit memory", Section::Memories);
+    let frame = Frame::new(&member.visitor, member.words().memory.edit_title, Section::Memories);
     let mut response = page(status, &EditPage { frame, id, fields, errors, stored });
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -38,19 +38,19 @@ pub(crate) async fn submit(
     MemberForm { member, fields }: MemberForm<MemoryFields>,
 ) -> Result<Response, PageError> {
     let fields = fields.normalised();
-    let data = match fields.submission() {
+    let data = match fields.submission(member.preferences()) {
         Ok(data) => data,
         Err(errors) => return Ok(form_page(&member, fields, errors)),
     };
     match tokens::call_tool::<Memory>(&state, &member.person, "submit_memory", &data).await {
         Ok(memory) => Ok(see_other(&format!("/memories/{}?done=created", memory.id))),
-        Err(error) => Ok(form_page(&member, fields, MemoryFields::errors_of(&error))),
+        Err(error) => Ok(form_page(&member, fields, MemoryFields::errors_of(&error, member.words()))),
     }
 }
 
 fn form_page(member: &Member, fields: MemoryFields, errors: FieldErrors) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
-    let frame = Frame::new(&member.visitor, "New memory", Section::New);
+    let frame = Frame::new(&member.visitor, member.words().memory.new_title, Section::New);
     let mut response = page(status, &NewMemoryPage { frame, fields, errors });
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -14,6 +14,7 @@ use crate::server_client::{SearchHits, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
+use crate::words::Words;
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -59,21 +60,26 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
     match tokens::call_tool::<SearchHits>(&state, &member.person, "query_memory", &wish.data()).await {
         Ok(found) => {
             let hits = found.memories.iter().map(|hit| HitView {
-                memory: MemoryView::new(&hit.memory, &member.person),
+                memory: MemoryView::new(&hit.memory, &member),
                 score: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
             });
             let hits = hits.collect();
             Ok(search_page(&member, wish, FieldErrors::none(), Some(hits)))
         }
         Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
-            let errors = FieldErrors::of_call(&error, &[FieldName::new("query", "q", "The question")]);
+            let errors = errors_of(&error, member.words());
             Ok(search_page(&member, wish, errors, None))
         }
         Err(error) => Err(error.into()),
     }
 }
 
+fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
+    let question = FieldName::new("query", "q", words.search.question_label, words.search.question_rule);
+    FieldErrors::of_call(error, &[question], words)
+}
+
 fn search_page(member: &Member, wish: Wish, errors: FieldErrors, hits: Option<Vec<HitView>>) -> Response {
-    let frame = Frame::new(&member.visitor, "Search", Section::Search);
+    let frame = Frame::new(&member.visitor, member.words().search.title, Section::Search);
     page(errors.status, &SearchPage { frame, wish, errors, hits })
 }

@@ -28,40 +28,23 @@ pub(crate) struct Memory {
     pub(crate) updated_at: OffsetDateTime,
 }
 
-/// Who may see a memory. Kinds that this application does not offer are shown and kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
+/// Who may see a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Permission {
     Private,
     Public,
-    Other(String),
-}
-
-impl From<String> for Permission {
-    fn from(word: String) -> Self {
-        match word.as_str() {
-            "private" => Self::Private,
-            "public" => Self::Public,
-            _ => Self::Other(word),
-        }
-    }
+    Shared,
+    Aggregate,
 }
 
 impl Permission {
-    pub(crate) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::Public => "public",
-            Self::Other(word) => word,
-        }
-    }
-
-    /// The word as a label on a page.
-    pub(crate) fn label(&self) -> &str {
-        match self {
-            Self::Private => "Private",
-            Self::Public => "Public",
-            Self::Other(word) => word,
+            Self::Shared => "shared",
+            Self::Aggregate => "aggregate",
         }
     }
 }

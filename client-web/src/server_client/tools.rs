@@ -25,6 +25,8 @@ pub(crate) enum ToolError {
     Invalid(Vec<FieldMessage>),
     #[error("there is no such memory")]
     NotFound,
+    #[error("the token does not allow this")]
+    MissingScope,
     #[error("the person may not do this")]
     Forbidden,
     #[error("the memory has changed in the meantime")]
@@ -47,6 +49,7 @@ struct ToolAnswer<T> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
+    code: String,
     errors: Vec<FieldMessage>,
 }
 
@@ -67,7 +70,7 @@ impl ServerClient {
         match answer.status {
             StatusCode::OK => Ok(answer.json::<ToolAnswer<T>>()?.data),
             StatusCode::UNAUTHORIZED => Err(ToolError::InvalidToken),
-            StatusCode::FORBIDDEN => Err(ToolError::Forbidden),
+            StatusCode::FORBIDDEN => Err(forbidden(&answer)),
             StatusCode::NOT_FOUND => Err(ToolError::NotFound),
             StatusCode::CONFLICT => Err(ToolError::Conflict),
             StatusCode::PRECONDITION_FAILED => Err(ToolError::VersionMismatch),
@@ -76,5 +79,13 @@ impl ServerClient {
             StatusCode::UNPROCESSABLE_ENTITY => Err(ToolError::Invalid(answer.json::<Problem>().unwrap_or_default().errors)),
             _ => Err(Outage::Unusable("its status is not one that a tool gives").into()),
         }
+    }
+}
+
+/// Asking for more scopes mends one, nothing mends the other.
+fn forbidden(answer: &Answer) -> ToolError {
+    match answer.json::<Problem>().unwrap_or_default().code.as_str() {
+        "insufficient_scope" => ToolError::MissingScope,
+        _ => ToolError::Forbidden,
     }
 }

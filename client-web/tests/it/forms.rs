@@ -38,6 +38,7 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
     let grace = house.member("grace").await;
     let paths = [
         "/logout".to_owned(),
+        "/profile".to_owned(),
         "/connect".to_owned(),
         "/connections/disconnect".to_owned(),
         "/memories/new".to_owned(),

@@ -10,6 +10,7 @@ mod forms;
 mod hostile_text;
 mod kit;
 mod memories;
+mod preferences;
 mod refreshing;
 mod responses;
 mod server_troubles;

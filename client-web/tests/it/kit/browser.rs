@@ -98,6 +98,15 @@ impl Browser {
         self.send(self.http.get(self.url(path))).await
     }
 
+    /// Asks for a page with these headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Page {
+        let mut request = self.http.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
     /// Sends a form with the token of the last page that had one.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.csrf();

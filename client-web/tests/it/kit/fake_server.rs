@@ -34,6 +34,8 @@ pub(crate) struct Memo {
     pub(crate) people: HashMap<String, Uuid>,
     pub(crate) access_tokens: HashMap<String, Uuid>,
     pub(crate) refresh_tokens: HashMap<String, Uuid>,
+    /// What each person allows.
+    pub(crate) scopes: HashMap<Uuid, String>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) memories: Vec<Value>,
     pub(crate) mints: Vec<Value>,
@@ -119,7 +121,7 @@ fn grant(memo: &mut Memo, person: Uuid) -> Value {
     memo.issued.extend([access.clone(), refresh.clone()]);
     json!({
         "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 3600,
-        "scope": "memories:read memories:write", "user_id": person,
+        "scope": memo.scopes[&person], "user_id": person,
     })
 }
 
@@ -135,8 +137,10 @@ async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
     if body["create_if_not_exists"] != true && !memo.people.contains_key(&username) {
         return problem(StatusCode::NOT_FOUND, "user_not_found");
     }
+    let scope = body["scope"].as_str().expect("a scope").to_owned();
     memo.mints.push(body);
     let person = *memo.people.entry(username).or_insert_with(Uuid::new_v4);
+    memo.scopes.insert(person, scope);
     Json(grant(&mut memo, person)).into_response()
 }
 

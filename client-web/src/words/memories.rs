@@ -1,0 +1,85 @@
+//! The words of memories: the list, one memory, the form.
+
+words! {
+    /// Memories.
+    MemoryWords {
+        list_title: "Your memories", "Deine Erinnerungen";
+        filter: "Filter", "Filtern";
+        who: "Who sees it", "Wer sie sieht";
+        everything: "Everything", "Alle";
+        private: "Private", "Privat";
+        public: "Public", "Öffentlich";
+        shared: "Shared", "Geteilt";
+        aggregate: "Only counted", "Nur gezählt";
+        expiry: "Expiry", "Ablauf";
+        active: "Not expired", "Nicht abgelaufen";
+        expired: "Expired", "Abgelaufen";
+        all: "All", "Alle";
+        tag: "Tag", "Schlagwort";
+        show_all: "Show all", "Alle zeigen";
+        none_heading: "Nothing here", "Hier ist nichts";
+        none: "No memory fits these filters.", "Keine Erinnerung passt zu diesen Filtern.";
+        first_heading: "Nothing remembered yet", "Noch nichts gemerkt";
+        first: "Write down the first thing that you would not want to explain twice: how you like your tea, what a project is about, whom to call when.", "Schreib das Erste auf, das du nicht zweimal erklären willst: wie du deinen Tee magst, worum es in einem Projekt geht, wen man wann anruft.";
+        first_button: "Write your first memory", "Schreib deine erste Erinnerung";
+        expired_at: "expired", "abgelaufen";
+        expires_at: "expires", "läuft ab";
+        pages: "Pages", "Seiten";
+        newest: "Newest", "Anfang";
+        older: "Older", "Weiter";
+        memory: "Memory:", "Erinnerung:";
+        written: "Written", "Geschrieben";
+        changed: "changed", "geändert";
+        others: "Somebody else wrote this and lets you read it.", "Das hat jemand anderes geschrieben und lässt es dich lesen.";
+        edit: "Edit", "Bearbeiten";
+        make_public: "Make public", "Öffentlich machen";
+        make_public_ask: "Everybody who is signed in at the Picard server will be able to find and read this memory, and answers about you may use it.", "Alle, die beim Picard-Server angemeldet sind, können diese Erinnerung dann finden und lesen, und Antworten über dich können sie verwenden.";
+        make_private: "Make private", "Privat machen";
+        make_private_ask: "Nobody but you will be able to see this memory. Whoever has read it already may remember it.", "Niemand außer dir kann diese Erinnerung dann sehen. Wer sie schon gelesen hat, weiß es vielleicht noch.";
+        delete: "Delete …", "Löschen …";
+        delete_ask: "A deleted memory cannot be brought back.", "Eine gelöschte Erinnerung lässt sich nicht zurückholen.";
+        delete_now: "Delete for good", "Endgültig löschen";
+        all_memories: "All memories", "Alle Erinnerungen";
+        pending: "Search by meaning will find this memory in a moment.", "Die Suche nach dem Sinn findet diese Erinnerung gleich.";
+        unembedded: "Search by meaning cannot find this memory.", "Die Suche nach dem Sinn kann diese Erinnerung nicht finden.";
+        no_words: "(no words)", "(ohne Worte)";
+        new_title: "New memory", "Neue Erinnerung";
+        remember: "Remember this", "Merken";
+        edit_title: "Edit memory", "Erinnerung bearbeiten";
+        save: "Save", "Speichern";
+        save_over: "Save mine over it", "Mit meiner überschreiben";
+        stored: "What is stored now", "Was jetzt gespeichert ist";
+        stored_changed: "Changed", "Geändert";
+        drop_mine: "Drop my changes and start from this one", "Meine Änderungen verwerfen und hiervon ausgehen";
+        mine: "What you wrote", "Was du geschrieben hast";
+        stale: "This memory was changed elsewhere while you were writing. Nothing of yours is lost: compare the two, then save again to keep yours.", "Diese Erinnerung wurde anderswo geändert, während du geschrieben hast. Von dir geht nichts verloren: Vergleiche die beiden und speichere noch einmal, um deine zu behalten.";
+        incomplete: "The form is incomplete.", "Das Formular ist unvollständig.";
+        text: "What should be remembered?", "Was soll gemerkt werden?";
+        text_hint: "Up to 32,768 characters. Markdown works: **bold**, *italic*, lists, links.", "Bis zu 32.768 Zeichen. Markdown geht: **fett**, *kursiv*, Listen, Links.";
+        text_empty: "Write something to remember.", "Schreib etwas, das gemerkt werden soll.";
+        text_long: "A memory has at most 32,768 characters; this one has {}.", "Eine Erinnerung hat höchstens 32.768 Zeichen; diese hat {}.";
+        tags: "Tags", "Schlagwörter";
+        tags_hint: "Separated by commas.", "Durch Kommas getrennt.";
+        category: "Category", "Kategorie";
+        category_hint: "One for each memory, such as “work”.", "Eine für jede Erinnerung, zum Beispiel „Arbeit“.";
+        permission: "Who may see it?", "Wer darf sie sehen?";
+        private_hint: "Only you, here and in applications that you connect.", "Nur du, hier und in Anwendungen, die du verbindest.";
+        public_hint: "Everybody who is signed in at the Picard server can find and read it, and answers about you may use it.", "Alle, die beim Picard-Server angemeldet sind, können sie finden und lesen, und Antworten über dich können sie verwenden.";
+        as_it_is: "As it is:", "Wie sie ist:";
+        as_it_is_hint: "Set by another application. Choosing something else ends it.", "Von einer anderen Anwendung gesetzt. Wählst du etwas anderes, endet es.";
+        expires: "Expires", "Läuft ab";
+        expires_hint: "After that time it is hidden from lists and searches. You can still open it.", "Danach fehlt sie in Listen und Suchen. Öffnen kannst du sie weiterhin.";
+        expires_form: "Write the time as 2027-01-31T18:00, or leave it empty.", "Schreib die Zeit wie 2027-01-31T18:00 oder lass das Feld leer.";
+        text_label: "The text", "Der Text";
+        text_rule: "", "Ein Text hat 1 bis 32.768 Zeichen.";
+        tags_label: "Each tag", "Jedes Schlagwort";
+        tag_label: "A tag", "Ein Schlagwort";
+        tags_rule: "", "Eine Erinnerung hat höchstens 100 Schlagwörter mit je 1 bis 64 Zeichen.";
+        category_label: "The category", "Die Kategorie";
+        category_rule: "", "Eine Kategorie hat 1 bis 64 Zeichen in einer Zeile.";
+        expires_label: "The time of expiry", "Der Ablauf";
+        expires_rule: "", "Der Ablauf muss in der Zukunft liegen.";
+        permission_label: "The permission", "Die Freigabe";
+        permission_rule: "", "Diese Freigabe gibt es nicht.";
+    }
+}
