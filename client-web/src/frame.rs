@@ -40,6 +40,10 @@ pub(crate) struct Frame {
     pub(crate) notice: Option<&'static str>,
     pub(crate) stylesheet: String,
     pub(crate) icon: String,
+    pub(crate) script: String,
+    pub(crate) icons: &'static str,
+    /// Whether the server offers personas; their pages are still to come.
+    pub(crate) has_personas: bool,
 }
 
 impl Frame {
@@ -72,6 +76,9 @@ impl Frame {
             notice: None,
             stylesheet: assets::stylesheet_path(),
             icon: assets::icon_path(),
+            script: assets::script_path(),
+            icons: assets::ICONS,
+            has_personas: false,
         }
     }
 

@@ -35,7 +35,9 @@ pub(crate) struct MemoryView {
     pub(crate) id: Uuid,
     pub(crate) text: String,
     pub(crate) permission: &'static str,
-    pub(crate) is_public: bool,
+    pub(crate) permission_code: &'static str,
+    /// The picture that says the same as `permission`.
+    pub(crate) icon: &'static str,
     pub(crate) is_private: bool,
     pub(crate) is_own: bool,
     pub(crate) is_changed: bool,
@@ -63,7 +65,8 @@ impl MemoryView {
             id: memory.id,
             text: memory.text.clone(),
             permission: permission_label(memory.permission, words),
-            is_public: memory.permission == Permission::Public,
+            permission_code: memory.permission.as_str(),
+            icon: permission_icon(memory.permission),
             is_private: memory.permission == Permission::Private,
             is_own: owner == Some(memory.user_id),
             is_changed: memory.updated_at != memory.created_at,
@@ -97,6 +100,15 @@ pub(crate) fn permission_label(permission: Permission, words: &MemoryWords) -> &
         Permission::Public => words.public,
         Permission::Shared => words.shared,
         Permission::Aggregate => words.aggregate,
+    }
+}
+
+fn permission_icon(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Private => "i-lock",
+        Permission::Public => "i-globe",
+        Permission::Shared => "i-people",
+        Permission::Aggregate => "i-chart",
     }
 }
 

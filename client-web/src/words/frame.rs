@@ -5,6 +5,8 @@ words! {
     FrameWords {
         skip: "Skip to the content", "Zum Inhalt springen";
         main_navigation: "Main", "Hauptmenü";
+        account: "Account", "Konto";
+        personas: "Personas", "Personas";
         search: "Search", "Suchen";
         search_label: "Search your memories", "Erinnerungen durchsuchen";
         memories: "Memories", "Erinnerungen";

@@ -152,6 +152,7 @@ async fn delete(browser: &Browser, text: &str) {
 
 /// Signs out; neither the way back nor the address shows anything any more.
 async fn sign_out(browser: &Browser, page: &str) {
+    browser.click(".menu > summary").await;
     browser.press("Sign out").await;
     browser.see("You are signed out.").await;
     browser.go_back().await;
