@@ -96,6 +96,9 @@ impl Frame {
                 "disconnected" => words.disconnected,
                 "disconnecting" => words.disconnecting,
                 "signed-out" => words.signed_out,
+                "restored" => words.restored,
+                "undone" => words.undone,
+                "shared" => words.shared,
                 "settings" => words.settings,
                 _ => return None,
             })

@@ -13,6 +13,7 @@ mod clock;
 pub mod command;
 mod config;
 mod db;
+mod diff;
 mod env_file;
 mod error;
 mod error_pages;

@@ -12,7 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, profile, register, search,
+    connect, connections, health, home, login, logout, memories, memory, memory_delete, memory_edit, memory_history, memory_new,
+    memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -50,7 +51,12 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/memories/new", get(memory_new::show).post(memory_new::submit))
         .route("/memories/{id}", get(memory::show))
         .route("/memories/{id}/edit", get(memory_edit::show).post(memory_edit::submit))
-        .route("/memories/{id}/delete", post(memory::delete))
+        .route("/memories/{id}/delete", post(memory_delete::submit))
+        .route("/memories/undo", post(memory_delete::undo))
+        .route("/memories/preview", post(memory_new::preview))
+        .route("/memories/{id}/history", get(memory_history::show))
+        .route("/memories/{id}/restore", post(memory_history::restore))
+        .route("/memories/{id}/sharing", get(memory_sharing::show).post(memory_sharing::submit))
         .route("/memories/{id}/permission", post(memory::set_permission))
         .route("/profile", get(profile::show).post(profile::submit))
         .route("/search", get(search::show))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::{DatabaseError, connections, revocations};
-use crate::server_client::{ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolError};
+use crate::server_client::{Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError};
 use crate::state::AppState;
 use crate::vault::{Purpose, Unreadable};
 use crate::visitor::Person;
@@ -56,21 +56,26 @@ fn away() -> ConnectionError {
     TokenError::from(Outage::Away(None)).into()
 }
 
-/// Calls a tool of the server for a person. A token that the server refuses is renewed once.
+/// Makes a call of the server for a person. A token that the server refuses is renewed once.
+pub(crate) async fn call<T: DeserializeOwned>(state: &AppState, person: &Person, call: &Call) -> Result<T, CallError> {
+    let token = access_token(state, person, None).await?;
+    match state.server.call(&token.value, call).await {
+        Err(ToolError::InvalidToken) => {
+            let renewed = access_token(state, person, Some(token.generation)).await?;
+            Ok(state.server.call(&renewed.value, call).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Uses a tool of the server for a person.
 pub(crate) async fn call_tool<T: DeserializeOwned>(
     state: &AppState,
     person: &Person,
     tool: &str,
     data: &Value,
 ) -> Result<T, CallError> {
-    let token = access_token(state, person, None).await?;
-    match state.server.call_tool(&token.value, tool, data).await {
-        Err(ToolError::InvalidToken) => {
-            let renewed = access_token(state, person, Some(token.generation)).await?;
-            Ok(state.server.call_tool(&renewed.value, tool, data).await?)
-        }
-        other => Ok(other?),
-    }
+    Ok(call::<ToolAnswer<T>>(state, person, &Call::tool(tool, data)).await?.data)
 }
 
 /// What a person allows this application to do.

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::db::people::{self, PersonRow};
-use crate::error::PageError;
+use crate::error::{Explanation, PageError};
 use crate::preferences::{Preferences, Settings, Theme, Zone};
+use crate::server_client::ToolError;
 use crate::state::AppState;
 use crate::words::{Language, Words};
 
@@ -145,6 +146,15 @@ impl Member {
     /// All texts in the person's language.
     pub(crate) fn words(&self) -> &'static Words {
         self.visitor.words()
+    }
+
+    /// Whether a page that writes makes sense: otherwise the person is led to where more can be allowed.
+    pub(crate) fn may_write(&self) -> Result<(), PageError> {
+        match &self.person.connection {
+            Some(connection) if connection.can_write => Ok(()),
+            Some(_) => Err(Explanation::from(&ToolError::MissingScope).into()),
+            None => Err(PageError::Elsewhere("/connect".to_owned())),
+        }
     }
 
     /// How pages speak and look to the person.

@@ -44,3 +44,61 @@ window.addEventListener("pageshow", () => {
     form.removeAttribute("aria-busy");
   }
 });
+
+// Shows what the server makes of something. Its answers are cleaned there; scripts in them would not run.
+async function show(place, request) {
+  try {
+    const answer = await fetch(request);
+    if (!answer.ok || answer.redirected) return false;
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = parsed.getElementById(place.id) ?? parsed.body;
+    place.replaceChildren(...found.childNodes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// The preview follows the text, a moment after one stops typing.
+const preview = document.getElementById("preview");
+if (preview) {
+  const text = document.getElementById("text");
+  const form = text.form;
+  const button = form.querySelector("button[name=preview]");
+  let last = 0;
+  let timer;
+  const draw = async () => {
+    const turn = ++last;
+    const draft = preview.cloneNode(false);
+    const fields = new URLSearchParams([["csrf", form.elements.csrf.value], ["text", text.value]]);
+    const request = new Request("/memories/preview", { method: "POST", body: fields });
+    if ((await show(draft, request)) && turn === last) preview.replaceChildren(...draft.childNodes);
+  };
+  button.setAttribute("aria-expanded", String(!preview.hidden));
+  button.setAttribute("aria-controls", "preview");
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    preview.hidden = !preview.hidden;
+    button.setAttribute("aria-expanded", String(!preview.hidden));
+    if (!preview.hidden) draw();
+  });
+  text.addEventListener("input", () => {
+    clearTimeout(timer);
+    if (!preview.hidden) timer = setTimeout(draw, 350);
+  });
+}
+
+// Tags that were used before are added with a click.
+const choices = document.getElementById("tag-choices");
+if (choices) {
+  choices.hidden = false;
+  choices.addEventListener("click", (event) => {
+    const chosen = event.target.closest("button");
+    if (!chosen) return;
+    const tags = document.getElementById("tags");
+    const list = tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    if (!list.includes(chosen.textContent)) list.push(chosen.textContent);
+    tags.value = list.join(", ");
+    tags.focus();
+  });
+}

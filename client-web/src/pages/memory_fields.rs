@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::field_errors::{FieldErrors, FieldName};
+use crate::markdown;
 use crate::moments;
 use crate::preferences::{Preferences, Zone};
 use crate::server_client::Memory;
@@ -37,6 +38,8 @@ pub(crate) struct MemoryFields {
     pub(crate) permission: String,
     pub(crate) permission_was: String,
     pub(crate) version: String,
+    /// Not empty when the person only wants to see how it looks.
+    pub(crate) preview: String,
 }
 
 impl MemoryFields {
@@ -61,6 +64,7 @@ impl MemoryFields {
             permission_was: permission.clone(),
             permission,
             version: memory.version.to_string(),
+            preview: String::new(),
         }
     }
 
@@ -79,8 +83,13 @@ impl MemoryFields {
 
     /// Undoes what browsers do to line ends.
     pub(crate) fn normalised(mut self) -> Self {
-        self.text = self.text.replace("\r\n", "\n");
+        self.text = Self::line_ends(&self.text);
         self
+    }
+
+    /// The text as it was before a browser sent it.
+    pub(crate) fn line_ends(text: &str) -> String {
+        text.replace("\r\n", "\n")
     }
 
     /// What `submit_memory` takes.
@@ -117,9 +126,14 @@ impl MemoryFields {
         Ok(data)
     }
 
-    /// A kind of permission that this form does not offer but must not change by itself.
-    pub(crate) fn other_permission(&self) -> Option<&str> {
-        Some(self.permission_was.as_str()).filter(|word| !matches!(*word, "" | "private" | "public"))
+    /// The text as it will look, if that was asked for; safe to put into a page.
+    pub(crate) fn preview_html(&self) -> Option<String> {
+        if self.preview.is_empty() { None } else { Some(markdown::to_html(&self.text)) }
+    }
+
+    /// Whether the person still has to say with whom.
+    pub(crate) fn is_newly_shared(&self) -> bool {
+        self.permission == "shared" && self.permission_was != "shared"
     }
 
     /// What the server said about this form.

@@ -33,6 +33,7 @@ impl MomentView {
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryView {
     pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
     pub(crate) text: String,
     pub(crate) permission: &'static str,
     pub(crate) permission_code: &'static str,
@@ -63,6 +64,7 @@ impl MemoryView {
         let owner = reader.person.connection.as_ref().map(|connection| connection.server_user_id);
         Self {
             id: memory.id,
+            user_id: memory.user_id,
             text: memory.text.clone(),
             permission: permission_label(memory.permission, words),
             permission_code: memory.permission.as_str(),

@@ -1,6 +1,6 @@
 //! What the server says about memories.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,6 +13,9 @@ pub(crate) struct Memory {
     pub(crate) permission: Permission,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
+    /// Only given to the owner.
+    #[serde(default)]
+    pub(crate) shared_with: Option<SharedWith>,
     #[serde(default)]
     pub(crate) category: Option<String>,
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -28,8 +31,15 @@ pub(crate) struct Memory {
     pub(crate) updated_at: OffsetDateTime,
 }
 
+/// The people and groups who may see a memory while it is shared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SharedWith {
+    pub(crate) users: Vec<Uuid>,
+    pub(crate) groups: Vec<Uuid>,
+}
+
 /// Who may see a memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Permission {
     Private,
@@ -71,4 +81,21 @@ pub(crate) struct Hit {
 #[derive(Debug, Deserialize)]
 pub(crate) struct SearchHits {
     pub(crate) memories: Vec<Hit>,
+}
+
+/// A memory as it was at one version.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: i64,
+    pub(crate) text: String,
+    pub(crate) permission: Permission,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) changed_at: OffsetDateTime,
+}
+
+/// Some versions of a memory, the newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VersionPage {
+    pub(crate) versions: Vec<Version>,
+    pub(crate) next_cursor: Option<String>,
 }

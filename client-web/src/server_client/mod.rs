@@ -5,6 +5,7 @@
 
 mod answer;
 mod memories;
+mod people;
 mod registration;
 mod tokens;
 mod tools;
@@ -14,10 +15,11 @@ use std::time::Duration;
 use picard_crypto::{ExposeSecret, SecretString};
 
 pub(crate) use answer::Outage;
-pub(crate) use memories::{Memory, MemoryPage, Permission, SearchHits};
+pub(crate) use memories::{Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
+pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Vocabulary};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
-pub(crate) use tools::{FieldMessage, ToolError};
+pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};
 
 /// What this application shows the server to prove who it is.
 #[derive(Debug, Clone)]

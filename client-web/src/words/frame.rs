@@ -37,6 +37,9 @@ words! {
         disconnected: "You are disconnected. The Picard server has ended this application's access.", "Die Verbindung ist getrennt. Der Picard-Server hat den Zugriff dieser Anwendung beendet.";
         disconnecting: "You are disconnected here. The Picard server does not answer at the moment; it will be told to end this application's access as soon as it does.", "Die Verbindung ist hier getrennt. Der Picard-Server antwortet gerade nicht; sobald er es tut, erfährt er, dass er den Zugriff dieser Anwendung beenden soll.";
         signed_out: "You are signed out.", "Du bist abgemeldet.";
+        restored: "The earlier version is back, as a new one.", "Die frühere Fassung ist wieder da, als neue.";
+        undone: "The memory is back, as a new one.", "Die Erinnerung ist wieder da, als neue.";
+        shared: "Who may see this memory is changed.", "Wer diese Erinnerung sehen darf, ist geändert.";
         settings: "Your settings are saved.", "Deine Einstellungen sind gespeichert.";
     }
 }

@@ -44,6 +44,10 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
         "/memories/new".to_owned(),
         format!("{path}/edit"),
         format!("{path}/delete"),
+        format!("{path}/restore"),
+        format!("{path}/sharing"),
+        "/memories/undo".to_owned(),
+        "/memories/preview".to_owned(),
         format!("{path}/permission"),
     ];
 

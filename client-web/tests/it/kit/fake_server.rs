@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
@@ -38,6 +38,10 @@ pub(crate) struct Memo {
     pub(crate) scopes: HashMap<Uuid, String>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) memories: Vec<Value>,
+    /// What changed memories said before, the oldest first.
+    pub(crate) versions: Vec<Value>,
+    /// Groups of everybody.
+    pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
     pub(crate) reuses: usize,
@@ -70,6 +74,9 @@ impl FakeServer {
             .route("/token", post(refresh))
             .route("/revoke", post(revoke))
             .route("/api/tools", post(tools))
+            .route("/api/users/me/analytics", get(analytics))
+            .route("/api/users", get(directory))
+            .route("/api/groups", get(groups))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -194,14 +201,52 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
     if let Some(response) = troubled(&memo, "/api/tools") {
         return response;
     }
-    let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut memo = memo.lock().expect("a lock");
-    let Some(person) = token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied() else {
+    let Some(person) = bearer(&memo, &headers) else {
         return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
     };
     let tool = call["tool"].as_str().expect("a tool");
-    match fake_tools::call(&mut memo.memories, person, tool, &call["data"]) {
+    match fake_tools::call(&mut memo, person, tool, &call["data"]) {
         Ok(data) => Json(json!({"tool": tool, "data": data})).into_response(),
         Err((status, body)) => (status, Json(body)).into_response(),
     }
+}
+
+/// Whose token it is.
+fn bearer(memo: &Memo, headers: &HeaderMap) -> Option<Uuid> {
+    let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied()
+}
+
+async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    let memo = memo.lock().expect("a lock");
+    let Some(person) = bearer(&memo, &headers) else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let own: Vec<&Value> = memo.memories.iter().filter(|memory| memory["user_id"] == json!(person)).collect();
+    let tags = own.iter().flat_map(|memory| memory["tags"].as_array().cloned().unwrap_or_default());
+    let categories = own.iter().map(|memory| memory["category"].clone()).filter(Value::is_string);
+    let tags: Vec<Value> = tags.map(|tag| json!({"tag": tag, "count": 1})).collect();
+    let categories: Vec<Value> = categories.map(|category| json!({"category": category, "count": 1})).collect();
+    Json(json!({"tags": tags, "categories": categories, "months": []})).into_response()
+}
+
+async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+    let memo = memo.lock().expect("a lock");
+    if bearer(&memo, &headers).is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let wanted = query.get("query").cloned().unwrap_or_default();
+    let found = memo.people.iter().filter(|(name, _)| name.contains(&wanted));
+    let users: Vec<Value> =
+        found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": []})).collect();
+    Json(json!({"users": users, "next_cursor": null})).into_response()
+}
+
+async fn groups(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    let memo = memo.lock().expect("a lock");
+    if bearer(&memo, &headers).is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    Json(json!({"groups": memo.groups, "next_cursor": null})).into_response()
 }

@@ -144,8 +144,10 @@ async fn delete(browser: &Browser, text: &str) {
     browser.press("Memories").await;
     browser.press(text).await;
     browser.press("Delete …").await;
-    browser.press("Delete for good").await;
+    browser.press("Delete now").await;
     browser.see("The memory is deleted.").await;
+    browser.press("All memories").await;
+    browser.see(BICYCLE).await;
     let left = browser.text().await;
     assert!(!left.contains(text) && left.contains(BICYCLE), "{left}");
 }

@@ -1,0 +1,51 @@
+//! What the server says about people, groups and figures.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A tag and how often the person has used it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TagCount {
+    pub(crate) tag: String,
+}
+
+/// A category and how often the person has used it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct CategoryCount {
+    pub(crate) category: String,
+}
+
+/// The words that a person has sorted memories by, the most used first.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Vocabulary {
+    pub(crate) tags: Vec<TagCount>,
+    pub(crate) categories: Vec<CategoryCount>,
+}
+
+/// Somebody in the directory.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct DirectoryEntry {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) display_name: Option<String>,
+}
+
+/// A page of the directory.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Directory {
+    pub(crate) users: Vec<DirectoryEntry>,
+}
+
+/// A group that the person owns or is in.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+}
+
+/// A page of groups.
+#[derive(Debug, Deserialize)]
+pub(crate) struct GroupPage {
+    pub(crate) groups: Vec<Group>,
+}
