@@ -102,3 +102,31 @@ if (choices) {
     tags.focus();
   });
 }
+
+// Searching while one types: the same page is asked for, and only its results are taken over.
+const asking = document.getElementById("asking");
+if (asking) {
+  const results = document.getElementById("results");
+  let turn = 0;
+  let timer;
+  const search = async () => {
+    const now = ++turn;
+    const fields = [...new FormData(asking)].filter(([, value]) => value !== "");
+    const path = `/search?${new URLSearchParams(fields)}`;
+    const draft = results.cloneNode(false);
+    results.setAttribute("aria-busy", "true");
+    const isThere = await show(draft, path);
+    if (now !== turn) return;
+    results.removeAttribute("aria-busy");
+    if (isThere) {
+      results.replaceChildren(...draft.childNodes);
+      history.replaceState(null, "", path);
+    }
+  };
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(search, 300);
+  };
+  asking.addEventListener("input", soon);
+  asking.addEventListener("submit", () => clearTimeout(timer));
+}

@@ -75,11 +75,17 @@ pub(crate) struct Hit {
     pub(crate) memory: Memory,
     /// 0 to 1, higher is nearer.
     pub(crate) score: f64,
+    /// Cosine of the meanings; none where only words were compared.
+    #[serde(default)]
+    pub(crate) similarity: Option<f64>,
 }
 
 /// What a search found, nearest first.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SearchHits {
+    /// How many there are, those included that are not given.
+    #[serde(default)]
+    pub(crate) total_found: i64,
     pub(crate) memories: Vec<Hit>,
 }
 

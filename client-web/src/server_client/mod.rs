@@ -15,7 +15,7 @@ use std::time::Duration;
 use picard_crypto::{ExposeSecret, SecretString};
 
 pub(crate) use answer::Outage;
-pub(crate) use memories::{Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
+pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
 pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Vocabulary};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};

@@ -13,5 +13,6 @@ mod memories;
 mod preferences;
 mod refreshing;
 mod responses;
+mod searching;
 mod server_troubles;
 mod signing_in;

@@ -162,21 +162,6 @@ async fn a_strangers_memory_is_as_absent_as_one_that_never_was_web_09(pool: PgPo
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
-async fn searching_shows_matches_with_their_scores(pool: PgPool) {
-    let house = House::open(pool).await;
-    let browser = house.connected("ada").await;
-    write(&browser, "green tea", "").await;
-    write(&browser, "coffee", "").await;
-
-    let page = browser.get("/search?q=TEA").await;
-    assert!(page.contains("green tea") && page.contains("Match 0.83") && !page.contains("coffee"));
-    assert!(page.contains(r#"value="TEA""#));
-    assert!(browser.get("/search?q=water").await.contains("Nothing found"));
-    assert!(browser.get("/search").await.contains("Ask in your own words"));
-    assert!(browser.get("/search?q=tea&scope=public").await.contains("Nothing found"));
-}
-
-#[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn the_list_is_sorted_filtered_by_category_and_suggests_what_was_used(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;

@@ -40,6 +40,8 @@ pub(crate) struct Memo {
     pub(crate) memories: Vec<Value>,
     /// What changed memories said before, the oldest first.
     pub(crate) versions: Vec<Value>,
+    /// What was searched for.
+    pub(crate) queries: Vec<Value>,
     /// Groups of everybody.
     pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,

@@ -23,6 +23,9 @@ pub(crate) fn call(memo: &mut Memo, person: Uuid, tool: &str, data: &Value) -> R
         let index = position(&memo.memories, person, data)?;
         memo.versions.push(memo.memories[index].clone());
     }
+    if tool == "query_memory" {
+        memo.queries.push(data.clone());
+    }
     let Memo { memories, versions, .. } = memo;
     match tool {
         "memory_history" => history(memories, versions, person, data),
