@@ -18,6 +18,7 @@ pub(crate) enum Section {
     New,
     Search,
     Connections,
+    Groups,
     Profile,
     SignIn,
     Register,

@@ -2,7 +2,10 @@
 
 pub(crate) mod connect;
 pub(crate) mod connections;
+mod directory;
 mod field_errors;
+pub(crate) mod group;
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod login;

@@ -1,6 +1,6 @@
 //! Who may see a memory, and with whom it is shared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::directory;
 use super::field_errors::FieldErrors;
 use super::home::Done;
 use super::memory::{id_in, load};
@@ -17,11 +18,10 @@ use super::memory_view::MemoryView;
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Call, Directory, DirectoryEntry, Group, GroupPage, SharedWith};
+use crate::server_client::{Call, DirectoryEntry, Group, GroupPage, SharedWith};
 use crate::state::AppState;
 use crate::tokens;
 use crate::visitor::Member;
-use crate::words::fill;
 
 /// The form as it was sent. Ticked boxes are members like `user:<id>` and `group:<id>`.
 #[derive(Default, Deserialize)]
@@ -115,11 +115,8 @@ struct Form {
 
 async fn sharing_page(state: &AppState, member: &Member, form: Form, done: Option<&str>) -> Result<Response, PageError> {
     let groups: GroupPage = tokens::call(state, &member.person, &Call::get("/api/groups", &[("limit", "200")])).await?;
-    let query = [("query", form.fields.person.trim()), ("limit", "200")];
-    let found: Directory = tokens::call(state, &member.person, &Call::get("/api/users", &query)).await?;
+    let others = directory::find(state, member, &form.fields.person).await?;
     let is_searched = !form.fields.person.trim().is_empty();
-    let own_id = member.person.connection.as_ref().map(|connection| connection.server_user_id);
-    let others: Vec<DirectoryEntry> = found.users.into_iter().filter(|entry| Some(entry.id) != own_id).collect();
     let frame = Frame::new(&member.visitor, member.words().memory.sharing_title, Section::Memories).with_notice(done);
     let status = form.errors.status;
     let template = SharingPage {
@@ -127,7 +124,7 @@ async fn sharing_page(state: &AppState, member: &Member, form: Form, done: Optio
         memory: form.memory,
         groups: group_choices(groups.groups, &form.ticked),
         is_nobody_found: is_searched && others.is_empty(),
-        people: people_choices(others, &form.ticked, member.words().memory.somebody),
+        people: people_choices(&others, &form.ticked, member.words().memory.somebody),
         fields: form.fields,
         errors: form.errors,
     };
@@ -139,19 +136,10 @@ fn group_choices(groups: Vec<Group>, ticked: &SharedWith) -> Vec<Choice> {
     groups.into_iter().map(choice).collect()
 }
 
-/// Those who are ticked come first. The server does not tell the name of somebody who is not listed.
-fn people_choices(found: Vec<DirectoryEntry>, ticked: &SharedWith, somebody: &str) -> Vec<Choice> {
-    let mut names: BTreeMap<Uuid, String> = BTreeMap::new();
-    for id in &ticked.users {
-        names.insert(*id, fill(somebody, &id.to_string()[..8]));
-    }
-    for entry in found {
-        let name = match entry.display_name.filter(|name| !name.trim().is_empty()) {
-            Some(name) => format!("{name} ({})", entry.username),
-            None => entry.username,
-        };
-        names.insert(entry.id, name);
-    }
+/// Those who are ticked come first.
+fn people_choices(found: &[DirectoryEntry], ticked: &SharedWith, somebody: &str) -> Vec<Choice> {
+    let mut names = directory::names(&ticked.users, found, somebody);
+    names.extend(found.iter().map(|entry| (entry.id, directory::name(entry))));
     let choice = |(id, name): (Uuid, String)| Choice { id, name, is_ticked: ticked.users.contains(&id) };
     let mut choices: Vec<Choice> = names.into_iter().map(choice).collect();
     choices.sort_by_key(|choice| (!choice.is_ticked, choice.name.to_lowercase()));

@@ -52,4 +52,9 @@ impl Answer {
         // The parser's error would quote what a person wrote.
         serde_json::from_slice(&self.body).map_err(|_| Outage::Unusable("it is not the JSON that was expected"))
     }
+
+    /// Reads an answer without a body.
+    pub(crate) fn nothing<T: DeserializeOwned>(&self) -> Result<T, Outage> {
+        serde_json::from_value(serde_json::Value::Null).map_err(|_| Outage::Unusable("it has no body"))
+    }
 }

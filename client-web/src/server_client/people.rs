@@ -42,6 +42,9 @@ pub(crate) struct Directory {
 pub(crate) struct Group {
     pub(crate) id: Uuid,
     pub(crate) name: String,
+    pub(crate) owner_id: Uuid,
+    /// Who is in it besides the owner.
+    pub(crate) members: Vec<Uuid>,
 }
 
 /// A page of groups.

@@ -57,6 +57,11 @@ impl Call {
         Self { method: Method::GET, path, body: None }
     }
 
+    /// Changes something. What is answered without a body is `()`.
+    pub(crate) fn send(method: Method, path: &str, body: Option<Value>) -> Self {
+        Self { method, path: path.to_owned(), body }
+    }
+
     /// Uses a tool. Its answer is a `ToolAnswer`.
     pub(crate) fn tool(tool: &str, data: &Value) -> Self {
         Self { method: Method::POST, path: "/api/tools".to_owned(), body: Some(json!({ "tool": tool, "data": data })) }
@@ -84,7 +89,11 @@ impl ServerClient {
             request = request.json(body);
         }
         let answer = Answer::to(request).await?;
-        if answer.status == StatusCode::OK { Ok(answer.json()?) } else { Err(failure(&answer)) }
+        match answer.status {
+            StatusCode::OK | StatusCode::CREATED => Ok(answer.json()?),
+            StatusCode::NO_CONTENT => Ok(answer.nothing()?),
+            _ => Err(failure(&answer)),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ words! {
         memories: "Memories", "Erinnerungen";
         new_memory: "New memory", "Neue Erinnerung";
         connection: "Connection", "Verbindung";
+        groups: "Groups", "Gruppen";
         profile: "Settings", "Einstellungen";
         sign_in: "Sign in", "Anmelden";
         register: "Register", "Registrieren";

@@ -24,6 +24,7 @@ macro_rules! words {
 mod accounts;
 mod connections;
 mod frame;
+mod groups;
 mod memories;
 mod problems;
 mod search;
@@ -31,6 +32,7 @@ mod search;
 use accounts::AccountWords;
 use connections::ConnectionWords;
 use frame::{FrameWords, NoticeWords};
+use groups::GroupWords;
 pub(crate) use memories::MemoryWords;
 use problems::ProblemWords;
 use search::SearchWords;
@@ -52,6 +54,7 @@ pub(crate) struct Words {
     pub(crate) account: AccountWords,
     pub(crate) connection: ConnectionWords,
     pub(crate) frame: FrameWords,
+    pub(crate) group: GroupWords,
     pub(crate) notice: NoticeWords,
     pub(crate) memory: MemoryWords,
     pub(crate) problem: ProblemWords,
@@ -64,6 +67,7 @@ static ENGLISH: Words = Words {
     account: AccountWords::ENGLISH,
     connection: ConnectionWords::ENGLISH,
     frame: FrameWords::ENGLISH,
+    group: GroupWords::ENGLISH,
     notice: NoticeWords::ENGLISH,
     memory: MemoryWords::ENGLISH,
     problem: ProblemWords::ENGLISH,
@@ -76,6 +80,7 @@ static GERMAN: Words = Words {
     account: AccountWords::GERMAN,
     connection: ConnectionWords::GERMAN,
     frame: FrameWords::GERMAN,
+    group: GroupWords::GERMAN,
     notice: NoticeWords::GERMAN,
     memory: MemoryWords::GERMAN,
     problem: ProblemWords::GERMAN,
@@ -123,7 +128,10 @@ pub(crate) fn fill(text: &str, value: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountWords, ConnectionWords, FrameWords, Language, MemoryWords, NoticeWords, ProblemWords, SearchWords, fill};
+    use super::{
+        AccountWords, ConnectionWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, ProblemWords, SearchWords,
+        fill,
+    };
 
     #[test]
     fn every_text_is_there_in_both_languages_and_leaves_room_for_the_same_values() {
@@ -131,6 +139,7 @@ mod tests {
             AccountWords::ALL,
             ConnectionWords::ALL,
             FrameWords::ALL,
+            GroupWords::ALL,
             NoticeWords::ALL,
             MemoryWords::ALL,
             ProblemWords::ALL,

@@ -45,7 +45,7 @@ words! {
         absent_heading: "This memory is not here", "Diese Erinnerung ist nicht hier";
         absent: "It may have been deleted, or it is private to somebody else.", "Vielleicht wurde sie gelöscht, oder sie gehört jemand anderem und ist privat.";
         forbidden_heading: "You may not do this", "Das darfst du nicht";
-        forbidden: "Only the owner of a memory can change it.", "Nur wem eine Erinnerung gehört, kann sie ändern.";
+        forbidden: "Only the owner can change this.", "Nur wem es gehört, kann es ändern.";
         scope_heading: "This application may not do this", "Das darf diese Anwendung nicht";
         scope: "You have not allowed it yet. Connect again and allow more to go on.", "Du hast es noch nicht erlaubt. Verbinde dich neu und erlaube mehr, um weiterzumachen.";
         conflict_heading: "Somebody was faster", "Jemand war schneller";

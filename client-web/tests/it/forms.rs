@@ -39,6 +39,8 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
     let paths = [
         "/logout".to_owned(),
         "/profile".to_owned(),
+        "/groups".to_owned(),
+        "/groups/00000000-0000-4000-8000-000000000000".to_owned(),
         "/connect".to_owned(),
         "/connections/disconnect".to_owned(),
         "/memories/new".to_owned(),

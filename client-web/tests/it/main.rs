@@ -7,6 +7,7 @@ mod configuration;
 mod connecting;
 mod disconnecting;
 mod forms;
+mod groups;
 mod hostile_text;
 mod kit;
 mod memories;

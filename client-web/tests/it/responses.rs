@@ -61,7 +61,7 @@ async fn a_slash_at_the_end_makes_no_difference(pool: PgPool) {
     let browser = house.connected("ada").await;
     let stranger = house.stranger();
 
-    for path in ["/memories", "/memories/new", "/connections", "/connect", "/profile", "/search", "/health"] {
+    for path in ["/memories", "/memories/new", "/connections", "/connect", "/groups", "/profile", "/search", "/health"] {
         let (bare, slashed) = (browser.get(path).await, browser.get(&format!("{path}/")).await);
         assert_eq!((bare.status, slashed.status), (StatusCode::OK, StatusCode::OK), "{path}");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Form, Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::fake_tools;
+use super::{fake_groups, fake_tools};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -52,7 +52,7 @@ pub(crate) struct Memo {
     pub(crate) issued: Vec<String>,
 }
 
-type Shared = Arc<Mutex<Memo>>;
+pub(super) type Shared = Arc<Mutex<Memo>>;
 
 /// The server, until it is dropped.
 pub(crate) struct FakeServer {
@@ -78,7 +78,9 @@ impl FakeServer {
             .route("/api/tools", post(tools))
             .route("/api/users/me/analytics", get(analytics))
             .route("/api/users", get(directory))
-            .route("/api/groups", get(groups))
+            .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
+            .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))
+            .route("/api/groups/{id}/members/{user_id}", put(fake_groups::add).delete(fake_groups::remove))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -215,7 +217,7 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
 }
 
 /// Whose token it is.
-fn bearer(memo: &Memo, headers: &HeaderMap) -> Option<Uuid> {
+pub(super) fn bearer(memo: &Memo, headers: &HeaderMap) -> Option<Uuid> {
     let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied()
 }
@@ -243,12 +245,4 @@ async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query):
     let users: Vec<Value> =
         found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": []})).collect();
     Json(json!({"users": users, "next_cursor": null})).into_response()
-}
-
-async fn groups(State(memo): State<Shared>, headers: HeaderMap) -> Response {
-    let memo = memo.lock().expect("a lock");
-    if bearer(&memo, &headers).is_none() {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    Json(json!({"groups": memo.groups, "next_cursor": null})).into_response()
 }

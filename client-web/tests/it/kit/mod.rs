@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 mod browser;
+mod fake_groups;
 mod fake_server;
 mod fake_tools;
 
