@@ -19,6 +19,8 @@ pub(crate) enum Section {
     Search,
     Connections,
     Groups,
+    Activity,
+    Analytics,
     Profile,
     SignIn,
     Register,

@@ -1,5 +1,7 @@
 //! The pages, one module for each resource.
 
+pub(crate) mod activity;
+pub(crate) mod analytics;
 pub(crate) mod connect;
 pub(crate) mod connections;
 mod directory;

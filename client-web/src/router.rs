@@ -12,8 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    connect, connections, group, groups, health, home, login, logout, memories, memory, memory_delete, memory_edit,
-    memory_history, memory_new, memory_sharing, profile, register, search,
+    activity, analytics, connect, connections, group, groups, health, home, login, logout, memories, memory, memory_delete,
+    memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -47,6 +47,8 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/connect", get(connect::show).post(connect::submit))
         .route("/connections", get(connections::show))
         .route("/connections/disconnect", post(connections::disconnect))
+        .route("/activity", get(activity::show))
+        .route("/analytics", get(analytics::show))
         .route("/groups", get(groups::show).post(groups::create))
         .route("/groups/{id}", get(group::show).post(group::submit))
         .route("/memories", get(memories::show))

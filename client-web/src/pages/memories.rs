@@ -12,7 +12,7 @@ use super::memory_view::MemoryView;
 use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{MemoryPage, ToolError, Vocabulary};
+use crate::server_client::{Figures, MemoryPage, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -43,7 +43,7 @@ struct ListPage {
     wish: Wish,
     errors: FieldErrors,
     memories: Vec<MemoryView>,
-    vocabulary: Vocabulary,
+    vocabulary: Figures,
     total: Option<i64>,
     next: Option<String>,
 }
@@ -117,7 +117,7 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
         Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
             let errors = errors_of(&error, member.words());
             let nothing = MemoryPage { memories: Vec::new(), next_cursor: None, total: Some(0) };
-            Ok(list_page(&member, wish, errors, nothing, Vocabulary::default()))
+            Ok(list_page(&member, wish, errors, nothing, Figures::default()))
         }
         Err(error) => Err(error.into()),
     }
@@ -132,7 +132,7 @@ fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
     FieldErrors::of_call(error, &fields, words)
 }
 
-fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage, vocabulary: Vocabulary) -> Response {
+fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage, vocabulary: Figures) -> Response {
     let title = if wish.owner.is_empty() { member.words().memory.list_title } else { member.words().memory.others_title };
     let frame = Frame::new(&member.visitor, title, Section::Memories).with_notice(Some(&wish.done));
     let status = errors.status;

@@ -16,7 +16,7 @@ use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Memory, ToolError, Vocabulary};
+use crate::server_client::{Figures, Memory, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -28,7 +28,7 @@ struct EditPage {
     id: Uuid,
     fields: MemoryFields,
     errors: FieldErrors,
-    vocabulary: Vocabulary,
+    vocabulary: Figures,
     /// What is stored now, when it is not what the person started from.
     stored: Option<MemoryView>,
 }
@@ -36,7 +36,7 @@ struct EditPage {
 impl EditPage {
     fn new(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors) -> Self {
         let frame = Frame::new(&member.visitor, member.words().memory.edit_title, Section::Memories);
-        Self { frame, id, fields, errors, vocabulary: Vocabulary::default(), stored: None }
+        Self { frame, id, fields, errors, vocabulary: Figures::default(), stored: None }
     }
 
     fn response(&self) -> Response {

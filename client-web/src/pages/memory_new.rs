@@ -13,7 +13,7 @@ use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::markdown;
-use crate::server_client::{Memory, Vocabulary};
+use crate::server_client::{Figures, Memory};
 use crate::state::AppState;
 use crate::tokens;
 use crate::visitor::Member;
@@ -24,7 +24,7 @@ struct NewMemoryPage {
     frame: Frame,
     fields: MemoryFields,
     errors: FieldErrors,
-    vocabulary: Vocabulary,
+    vocabulary: Figures,
 }
 
 /// `GET /memories/new`
@@ -64,7 +64,7 @@ pub(crate) async fn submit(
 async fn form_page(state: &AppState, member: &Member, fields: MemoryFields, errors: FieldErrors) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
     // A form that has just failed must not wait for another answer of a server that may be away.
-    let vocabulary = if errors.is_empty() { vocabulary::known(state, member).await } else { Vocabulary::default() };
+    let vocabulary = if errors.is_empty() { vocabulary::known(state, member).await } else { Figures::default() };
     let frame = Frame::new(&member.visitor, member.words().memory.new_title, Section::New);
     let mut response = page(status, &NewMemoryPage { frame, fields, errors, vocabulary });
     if let Some(seconds) = retry_after {

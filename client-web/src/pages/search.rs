@@ -12,7 +12,7 @@ use super::memory_view::MemoryView;
 use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Hit, SearchHits, ToolError, Vocabulary};
+use crate::server_client::{Figures, Hit, SearchHits, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -53,7 +53,7 @@ struct SearchPage {
     frame: Frame,
     wish: Wish,
     errors: FieldErrors,
-    vocabulary: Vocabulary,
+    vocabulary: Figures,
     found: Option<Found>,
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn show(
     }
     // The page's script, which asks while somebody types, takes over the results and nothing else.
     let is_for_script = headers.get("sec-fetch-dest").is_some_and(|value| value == "empty");
-    let vocabulary = if is_for_script { Vocabulary::default() } else { vocabulary::known(&state, &member).await };
+    let vocabulary = if is_for_script { Figures::default() } else { vocabulary::known(&state, &member).await };
     let frame = Frame::new(&member.visitor, member.words().search.title, Section::Search);
     let mut template = SearchPage { frame, wish, errors: FieldErrors::none(), vocabulary, found: None };
     if !template.wish.q.trim().is_empty() {

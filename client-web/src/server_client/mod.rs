@@ -4,6 +4,7 @@
 //! server that hangs or talks too much costs one readable error page.
 
 mod answer;
+mod figures;
 mod memories;
 mod people;
 mod registration;
@@ -15,8 +16,9 @@ use std::time::Duration;
 use picard_crypto::{ExposeSecret, SecretString};
 
 pub(crate) use answer::Outage;
+pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
 pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
-pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Vocabulary};
+pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
 pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};

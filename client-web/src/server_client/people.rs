@@ -1,27 +1,7 @@
-//! What the server says about people, groups and figures.
+//! What the server says about people and groups.
 
 use serde::Deserialize;
 use uuid::Uuid;
-
-/// A tag and how often the person has used it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct TagCount {
-    pub(crate) tag: String,
-}
-
-/// A category and how often the person has used it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct CategoryCount {
-    pub(crate) category: String,
-}
-
-/// The words that a person has sorted memories by, the most used first.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Vocabulary {
-    pub(crate) tags: Vec<TagCount>,
-    pub(crate) categories: Vec<CategoryCount>,
-}
 
 /// Somebody in the directory.
 #[derive(Debug, Clone, Deserialize)]

@@ -23,6 +23,7 @@ macro_rules! words {
 
 mod accounts;
 mod connections;
+mod figures;
 mod frame;
 mod groups;
 mod memories;
@@ -31,6 +32,7 @@ mod search;
 
 use accounts::AccountWords;
 use connections::ConnectionWords;
+use figures::FigureWords;
 use frame::{FrameWords, NoticeWords};
 use groups::GroupWords;
 pub(crate) use memories::MemoryWords;
@@ -54,6 +56,7 @@ pub(crate) struct Words {
     pub(crate) account: AccountWords,
     pub(crate) connection: ConnectionWords,
     pub(crate) frame: FrameWords,
+    pub(crate) figure: FigureWords,
     pub(crate) group: GroupWords,
     pub(crate) notice: NoticeWords,
     pub(crate) memory: MemoryWords,
@@ -67,6 +70,7 @@ static ENGLISH: Words = Words {
     account: AccountWords::ENGLISH,
     connection: ConnectionWords::ENGLISH,
     frame: FrameWords::ENGLISH,
+    figure: FigureWords::ENGLISH,
     group: GroupWords::ENGLISH,
     notice: NoticeWords::ENGLISH,
     memory: MemoryWords::ENGLISH,
@@ -80,6 +84,7 @@ static GERMAN: Words = Words {
     account: AccountWords::GERMAN,
     connection: ConnectionWords::GERMAN,
     frame: FrameWords::GERMAN,
+    figure: FigureWords::GERMAN,
     group: GroupWords::GERMAN,
     notice: NoticeWords::GERMAN,
     memory: MemoryWords::GERMAN,
@@ -129,8 +134,8 @@ pub(crate) fn fill(text: &str, value: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        AccountWords, ConnectionWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, ProblemWords, SearchWords,
-        fill,
+        AccountWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, ProblemWords,
+        SearchWords, fill,
     };
 
     #[test]
@@ -138,6 +143,7 @@ mod tests {
         let groups = [
             AccountWords::ALL,
             ConnectionWords::ALL,
+            FigureWords::ALL,
             FrameWords::ALL,
             GroupWords::ALL,
             NoticeWords::ALL,

@@ -6,6 +6,7 @@ mod command_line;
 mod configuration;
 mod connecting;
 mod disconnecting;
+mod figures;
 mod forms;
 mod groups;
 mod hostile_text;

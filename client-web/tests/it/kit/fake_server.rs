@@ -42,6 +42,8 @@ pub(crate) struct Memo {
     pub(crate) versions: Vec<Value>,
     /// What was searched for.
     pub(crate) queries: Vec<Value>,
+    /// What happened to whoever asks.
+    pub(crate) events: Vec<Value>,
     /// Groups of everybody.
     pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,
@@ -77,6 +79,8 @@ impl FakeServer {
             .route("/revoke", post(revoke))
             .route("/api/tools", post(tools))
             .route("/api/users/me/analytics", get(analytics))
+            .route("/api/users/me/activity", get(activity))
+            .route("/api/connections", get(connections))
             .route("/api/users", get(directory))
             .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
             .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))
@@ -232,7 +236,9 @@ async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
     let categories = own.iter().map(|memory| memory["category"].clone()).filter(Value::is_string);
     let tags: Vec<Value> = tags.map(|tag| json!({"tag": tag, "count": 1})).collect();
     let categories: Vec<Value> = categories.map(|category| json!({"category": category, "count": 1})).collect();
-    Json(json!({"tags": tags, "categories": categories, "months": []})).into_response()
+    let months = json!([{"month": "2026-02", "count": 1}, {"month": "2026-01", "count": 2}]);
+    let total = json!({"total": own.len(), "private": own.len()});
+    Json(json!({"memories": total, "tags": tags, "categories": categories, "months": months})).into_response()
 }
 
 async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
@@ -245,4 +251,16 @@ async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query):
     let users: Vec<Value> =
         found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": []})).collect();
     Json(json!({"users": users, "next_cursor": null})).into_response()
+}
+
+async fn activity(State(memo): State<Shared>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let memo = memo.lock().expect("a lock");
+    let is_wanted = |event: &&Value| query.get("event").is_none_or(|wanted| event["event"] == wanted.as_str());
+    let events: Vec<Value> = memo.events.iter().filter(is_wanted).cloned().collect();
+    Json(json!({"events": events, "next_cursor": "more & more"})).into_response()
+}
+
+async fn connections() -> Response {
+    let connection = json!({"client_id": CLIENT_ID, "client_name": "My <b>editor</b>", "scopes": ["memories:read"]});
+    Json(json!({"connections": [connection]})).into_response()
 }
