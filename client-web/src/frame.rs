@@ -19,6 +19,7 @@ pub(crate) enum Section {
     Search,
     Connections,
     Groups,
+    Transfer,
     Activity,
     Analytics,
     Profile,

@@ -12,8 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    activity, analytics, connect, connections, group, groups, health, home, login, logout, memories, memory, memory_delete,
-    memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
+    activity, analytics, connect, connections, export, group, groups, health, home, import, login, logout, memories, memory,
+    memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -22,6 +22,8 @@ use crate::{assets, error_pages, headers, request_log};
 
 /// A memory's 32,768 characters, percent-encoded at their longest, and the rest of the form.
 const LARGEST_FORM: usize = 1024 * 1024;
+/// A file with memories is passed on from memory, so a few of them at once must fit there.
+const LARGEST_FILE: usize = 16 * 1024 * 1024;
 /// Enough for a password of 1,024 characters; refused before anything is hashed (LOG-10).
 const LARGEST_SIGN_IN: usize = 64 * 1024;
 
@@ -51,6 +53,10 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/analytics", get(analytics::show))
         .route("/groups", get(groups::show).post(groups::create))
         .route("/groups/{id}", get(group::show).post(group::submit))
+        .route("/import", get(import::show).post(import::submit))
+        .route("/import/file", post(import::submit_file).layer(DefaultBodyLimit::max(LARGEST_FILE)))
+        .route("/import/{id}", get(import::progress))
+        .route("/export", get(export::download))
         .route("/memories", get(memories::show))
         .route("/memories/new", get(memory_new::show).post(memory_new::submit))
         .route("/memories/{id}", get(memory::show))

@@ -78,6 +78,18 @@ pub(crate) async fn call_tool<T: DeserializeOwned>(
     Ok(call::<ToolAnswer<T>>(state, person, &Call::tool(tool, data)).await?.data)
 }
 
+/// Asks the server for everything that a person owns.
+pub(crate) async fn export(state: &AppState, person: &Person, format: &str) -> Result<reqwest::Response, CallError> {
+    let token = access_token(state, person, None).await?;
+    match state.server.export(&token.value, format).await {
+        Err(ToolError::InvalidToken) => {
+            let renewed = access_token(state, person, Some(token.generation)).await?;
+            Ok(state.server.export(&renewed.value, format).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// What a person allows this application to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {

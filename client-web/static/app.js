@@ -130,3 +130,54 @@ if (asking) {
   asking.addEventListener("input", soon);
   asking.addEventListener("submit", () => clearTimeout(timer));
 }
+
+// A file is sent as it is, chosen or dropped. Without this script its text can be pasted.
+const drop = document.getElementById("drop");
+if (drop) {
+  const form = document.getElementById("import");
+  const file = document.getElementById("file");
+  const status = document.getElementById("file-status");
+  const formats = { csv: "csv", json: "json" };
+  const send = async (chosen) => {
+    if (!chosen) return;
+    const fields = new URLSearchParams({ format: formats[chosen.name.split(".").pop().toLowerCase()] ?? "ndjson" });
+    if (form.elements.strict.checked) fields.set("strict", "yes");
+    status.textContent = status.dataset.sending;
+    const headers = { "x-csrf-token": form.elements.csrf.value, "content-type": "application/octet-stream" };
+    try {
+      const answer = await fetch(`/import/file?${fields}`, { method: "POST", headers, body: chosen });
+      if (answer.redirected) {
+        location.assign(answer.url);
+        return;
+      }
+      const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const words = [...parsed.querySelectorAll("main h1, main .lead")].map((element) => element.textContent);
+      status.textContent = words.join(" – ");
+    } catch (problem) {
+      status.textContent = problem.message;
+    }
+    file.value = "";
+  };
+  drop.hidden = false;
+  file.addEventListener("change", () => send(file.files[0]));
+  drop.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    send(event.dataTransfer.files[0]);
+  });
+}
+
+// An import that is under way is looked at again by itself.
+const progress = document.getElementById("progress");
+if (progress?.dataset.again) {
+  const look = async () => {
+    if (!document.hidden) await show(progress, progress.dataset.again);
+    if (progress.querySelector("a")) setTimeout(look, 2000);
+  };
+  setTimeout(look, 2000);
+}

@@ -29,7 +29,11 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends a request and reads the answer up to the size limit. A server that is not ready counts as away.
     pub(crate) async fn to(request: reqwest::RequestBuilder) -> Result<Self, Outage> {
-        let mut response = request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?;
+        Self::read(request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?).await
+    }
+
+    /// Reads an answer that has begun to come.
+    pub(crate) async fn read(mut response: reqwest::Response) -> Result<Self, Outage> {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();

@@ -10,6 +10,7 @@ mod people;
 mod registration;
 mod tokens;
 mod tools;
+mod transfers;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
 pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};
+pub(crate) use transfers::{ImportProgress, ImportStarted};
 
 /// What this application shows the server to prove who it is.
 #[derive(Debug, Clone)]

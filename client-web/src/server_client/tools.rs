@@ -1,5 +1,7 @@
 //! One call of the server for a person: `POST /api/tools` for what one can do with memories, and the rest of its API.
 
+use axum::body::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use picard_crypto::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -47,6 +49,8 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     body: Option<Value>,
+    /// A file and its kind.
+    file: Option<(&'static str, Bytes)>,
 }
 
 impl Call {
@@ -54,17 +58,22 @@ impl Call {
     pub(crate) fn get(path: &str, query: &[(&str, &str)]) -> Self {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: Method::GET, path, body: None }
+        Self { method: Method::GET, path, body: None, file: None }
     }
 
     /// Changes something. What is answered without a body is `()`.
     pub(crate) fn send(method: Method, path: &str, body: Option<Value>) -> Self {
-        Self { method, path: path.to_owned(), body }
+        Self { method, path: path.to_owned(), body, file: None }
+    }
+
+    /// Sends a file as it is.
+    pub(crate) fn upload(path: &str, kind: &'static str, file: Vec<u8>) -> Self {
+        Self { method: Method::POST, path: path.to_owned(), body: None, file: Some((kind, file.into())) }
     }
 
     /// Uses a tool. Its answer is a `ToolAnswer`.
     pub(crate) fn tool(tool: &str, data: &Value) -> Self {
-        Self { method: Method::POST, path: "/api/tools".to_owned(), body: Some(json!({ "tool": tool, "data": data })) }
+        Self::send(Method::POST, "/api/tools", Some(json!({ "tool": tool, "data": data })))
     }
 }
 
@@ -88,16 +97,20 @@ impl ServerClient {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
+        if let Some((kind, file)) = &call.file {
+            request = request.header(CONTENT_TYPE, *kind).body(file.clone());
+        }
         let answer = Answer::to(request).await?;
         match answer.status {
-            StatusCode::OK | StatusCode::CREATED => Ok(answer.json()?),
+            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => Ok(answer.json()?),
             StatusCode::NO_CONTENT => Ok(answer.nothing()?),
             _ => Err(failure(&answer)),
         }
     }
 }
 
-fn failure(answer: &Answer) -> ToolError {
+/// What an answer that is no success means.
+pub(super) fn failure(answer: &Answer) -> ToolError {
     match answer.status {
         StatusCode::UNAUTHORIZED => ToolError::InvalidToken,
         StatusCode::FORBIDDEN => forbidden(answer),

@@ -29,6 +29,7 @@ mod groups;
 mod memories;
 mod problems;
 mod search;
+mod transfers;
 
 use accounts::AccountWords;
 use connections::ConnectionWords;
@@ -38,6 +39,7 @@ use groups::GroupWords;
 pub(crate) use memories::MemoryWords;
 use problems::ProblemWords;
 use search::SearchWords;
+use transfers::TransferWords;
 
 /// A language that the application speaks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub(crate) struct Words {
     pub(crate) memory: MemoryWords,
     pub(crate) problem: ProblemWords,
     pub(crate) search: SearchWords,
+    pub(crate) transfer: TransferWords,
 }
 
 static ENGLISH: Words = Words {
@@ -76,6 +79,7 @@ static ENGLISH: Words = Words {
     memory: MemoryWords::ENGLISH,
     problem: ProblemWords::ENGLISH,
     search: SearchWords::ENGLISH,
+    transfer: TransferWords::ENGLISH,
 };
 
 static GERMAN: Words = Words {
@@ -90,6 +94,7 @@ static GERMAN: Words = Words {
     memory: MemoryWords::GERMAN,
     problem: ProblemWords::GERMAN,
     search: SearchWords::GERMAN,
+    transfer: TransferWords::GERMAN,
 };
 
 impl Language {
@@ -150,6 +155,7 @@ mod tests {
             MemoryWords::ALL,
             ProblemWords::ALL,
             SearchWords::ALL,
+            TransferWords::ALL,
         ];
         for (name, english, german) in groups.concat() {
             assert!(!german.is_empty(), "{name}");

@@ -40,6 +40,7 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
         "/logout".to_owned(),
         "/profile".to_owned(),
         "/groups".to_owned(),
+        "/import".to_owned(),
         "/groups/00000000-0000-4000-8000-000000000000".to_owned(),
         "/connect".to_owned(),
         "/connections/disconnect".to_owned(),

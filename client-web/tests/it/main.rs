@@ -18,3 +18,4 @@ mod responses;
 mod searching;
 mod server_troubles;
 mod signing_in;
+mod transfers;

@@ -129,6 +129,12 @@ impl Browser {
         self.send(request).await
     }
 
+    /// Sends a file as the page's script does.
+    pub(crate) async fn send_file(&self, path: &str, csrf: &str, file: String) -> Page {
+        let request = self.http.post(self.url(path)).header("x-csrf-token", csrf);
+        self.send(request.header("content-type", "application/octet-stream").body(file)).await
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

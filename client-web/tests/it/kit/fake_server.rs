@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Form, Json, Router};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{fake_groups, fake_tools};
+use super::{fake_groups, fake_tools, fake_transfers};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -44,6 +44,8 @@ pub(crate) struct Memo {
     pub(crate) queries: Vec<Value>,
     /// What happened to whoever asks.
     pub(crate) events: Vec<Value>,
+    /// What was imported.
+    pub(crate) imports: Vec<Value>,
     /// Groups of everybody.
     pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,
@@ -81,6 +83,9 @@ impl FakeServer {
             .route("/api/users/me/analytics", get(analytics))
             .route("/api/users/me/activity", get(activity))
             .route("/api/connections", get(connections))
+            .route("/api/memories/import", post(fake_transfers::import).layer(DefaultBodyLimit::disable()))
+            .route("/api/imports/{id}", get(fake_transfers::progress))
+            .route("/api/memories/export", get(fake_transfers::export))
             .route("/api/users", get(directory))
             .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
             .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))
@@ -115,7 +120,7 @@ impl FakeServer {
     }
 }
 
-fn troubled(memo: &Shared, path: &str) -> Option<Response> {
+pub(super) fn troubled(memo: &Shared, path: &str) -> Option<Response> {
     let trouble = memo.lock().expect("a lock").troubles.get(path).cloned();
     trouble.map(|trouble| match trouble {
         Trouble::Says(status, body) => {

@@ -4,6 +4,7 @@ mod browser;
 mod fake_groups;
 mod fake_server;
 mod fake_tools;
+mod fake_transfers;
 
 use clap::Parser;
 use picard_web::{Config, RunningWeb};
