@@ -1,4 +1,4 @@
-//! Why there is no ordinary page, in words for the person who wanted it.
+//! Why there is no ordinary page, and where the words for it are.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, RETRY_AFTER};
@@ -8,13 +8,81 @@ use picard_crypto::Busy;
 use crate::db::DatabaseError;
 use crate::server_client::{Outage, TokenError, ToolError};
 use crate::tokens::{CallError, ConnectionError};
+use crate::words::{Words, fill};
 
-/// What went wrong and what to do about it; nothing in it is secret.
+/// What went wrong; nothing in it is secret. `said` has the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    UntrustedForm,
+    Nowhere,
+    Method,
+    TooLarge,
+    Request,
+    Internal,
+    DatabaseAway,
+    Busy,
+    ServerAway,
+    ServerTrouble,
+    TooManyCalls,
+    /// Seconds to wait.
+    TooManySignIns(u64),
+    /// Seconds to wait.
+    TooManyNames(u64),
+    NotRegistered,
+    AccountLinked,
+    AccountDenied,
+    AccountGone,
+    AccessEnded,
+    NotConnected,
+    ConnectAgain,
+    Invalid,
+    NoMemory,
+    Forbidden,
+    MissingScope,
+    Conflict,
+}
+
+impl Reason {
+    /// A heading and what to do about it.
+    pub(crate) fn said(self, words: &Words) -> (&'static str, String) {
+        let words = &words.problem;
+        let (heading, message) = match self {
+            Self::UntrustedForm => (words.form_heading, words.form),
+            Self::Nowhere => (words.nowhere_heading, words.nowhere),
+            Self::Method => (words.method_heading, words.method),
+            Self::TooLarge => (words.too_large_heading, words.too_large),
+            Self::Request => (words.request_heading, words.request),
+            Self::Internal => (words.internal_heading, words.internal),
+            Self::DatabaseAway => (words.database_heading, words.database),
+            Self::Busy => (words.busy_heading, words.busy),
+            Self::ServerAway => (words.away_heading, words.away),
+            Self::ServerTrouble => (words.trouble_heading, words.trouble),
+            Self::TooManyCalls => (words.slower_heading, words.slower),
+            Self::TooManySignIns(seconds) => return (words.slower_heading, fill(words.sign_ins, seconds)),
+            Self::TooManyNames(seconds) => return (words.slower_heading, fill(words.names, seconds)),
+            Self::NotRegistered => (words.operator_heading, words.operator),
+            Self::AccountLinked => (words.linked_heading, words.linked),
+            Self::AccountDenied => (words.denied_heading, words.denied),
+            Self::AccountGone => (words.ended_heading, words.account_gone),
+            Self::AccessEnded => (words.ended_heading, words.access_ended),
+            Self::NotConnected => (words.unconnected_heading, words.unconnected),
+            Self::ConnectAgain => (words.again_heading, words.again),
+            Self::Invalid => (words.check_heading, words.check),
+            Self::NoMemory => (words.absent_heading, words.absent),
+            Self::Forbidden => (words.forbidden_heading, words.forbidden),
+            Self::MissingScope => (words.scope_heading, words.scope),
+            Self::Conflict => (words.conflict_heading, words.conflict),
+        };
+        (heading, message.to_owned())
+    }
+}
+
+/// What went wrong, and what a page needs to know besides.
 #[derive(Debug, Clone)]
 pub(crate) struct Explanation {
     pub(crate) status: StatusCode,
-    pub(crate) heading: &'static str,
-    pub(crate) message: String,
+    pub(crate) reason: Reason,
+    /// Seconds.
     pub(crate) retry_after: Option<u64>,
     /// Whether the connections page is where it can be mended.
     pub(crate) is_about_connection: bool,
@@ -32,13 +100,13 @@ pub(crate) enum PageError {
 }
 
 impl Explanation {
-    pub(crate) fn new(status: StatusCode, heading: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, heading, message, retry_after: None, is_about_connection: false, kept_text: None }
+    pub(crate) fn new(status: StatusCode, reason: Reason) -> Self {
+        Self { status, reason, retry_after: None, is_about_connection: false, kept_text: None }
     }
 
-    fn retry_after(mut self, seconds: Option<u64>) -> Self {
-        self.retry_after = seconds;
+    /// Says after how many seconds trying again may help.
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -49,27 +117,21 @@ impl Explanation {
 
     /// A form without the token of this session (LOG-01, WEB-03).
     pub(crate) fn untrusted_form(kept_text: Option<String>) -> Self {
-        let message = "You may have signed out in another tab, or the page was open for very long. Nothing was \
-                       changed. Open the page again and repeat what you did.";
-        let mut explanation = Explanation::new(StatusCode::FORBIDDEN, "This form is no longer valid", message);
+        let mut explanation = Explanation::new(StatusCode::FORBIDDEN, Reason::UntrustedForm);
         explanation.kept_text = kept_text;
         explanation
     }
 
     /// What a bare status means, for answers that were made without words.
     pub(crate) fn of_status(status: StatusCode) -> Self {
-        let (heading, message) = match status {
-            StatusCode::NOT_FOUND => {
-                ("This page does not exist", "The address may be mistyped, or what was here has been deleted.")
-            }
-            StatusCode::METHOD_NOT_ALLOWED => ("That is not possible here", "This address does not take that kind of request."),
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                ("That is too much at once", "A memory can have 32,768 characters. Please shorten the text.")
-            }
-            status if status.is_client_error() => ("That did not work", "The request could not be understood."),
-            _ => ("Something went wrong on our side", "Nothing was lost. Please try again in a moment."),
+        let reason = match status {
+            StatusCode::NOT_FOUND => Reason::Nowhere,
+            StatusCode::METHOD_NOT_ALLOWED => Reason::Method,
+            StatusCode::PAYLOAD_TOO_LARGE => Reason::TooLarge,
+            status if status.is_client_error() => Reason::Request,
+            _ => Reason::Internal,
         };
-        Self::new(status, heading, message)
+        Self::new(status, reason)
     }
 }
 
@@ -97,8 +159,7 @@ impl From<Explanation> for PageError {
 }
 
 fn database_away() -> Explanation {
-    let message = "The application cannot reach its database at the moment. Please try again shortly.";
-    Explanation::new(StatusCode::SERVICE_UNAVAILABLE, "Back in a moment", message).retry_after(Some(5))
+    Explanation::new(StatusCode::SERVICE_UNAVAILABLE, Reason::DatabaseAway).retry_after(5)
 }
 
 impl From<&DatabaseError> for Explanation {
@@ -124,8 +185,7 @@ impl From<tower_sessions::session::Error> for PageError {
 
 impl From<Busy> for PageError {
     fn from(_: Busy) -> Self {
-        let message = "Many people are signing in at the moment. Please try again in a few seconds.";
-        Explanation::new(StatusCode::SERVICE_UNAVAILABLE, "One moment, please", message).retry_after(Some(5)).into()
+        Explanation::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Busy).retry_after(5).into()
     }
 }
 
@@ -134,54 +194,25 @@ impl From<&Outage> for Explanation {
         let cause = std::error::Error::source(outage).map(ToString::to_string);
         tracing::warn!(%outage, cause, "the Picard server did not help");
         match outage {
-            Outage::Away(_) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The Picard server cannot be reached",
-                "Your memories are safe there, but it does not answer at the moment. Please try again shortly.",
-            )
-            .retry_after(Some(5)),
-            Outage::Unusable(_) => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "The Picard server is in trouble",
-                "It gave an answer that makes no sense here. Please try again; if it stays like this, tell the \
-                 operator.",
-            ),
+            Outage::Away(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::ServerAway).retry_after(5),
+            Outage::Unusable(_) => Self::new(StatusCode::BAD_GATEWAY, Reason::ServerTrouble),
         }
     }
 }
 
 fn too_many(seconds: Option<u64>) -> Explanation {
-    let message = "The Picard server asks for a short break, because many requests came at once.";
-    Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message).retry_after(Some(seconds.unwrap_or(30)))
+    Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManyCalls).retry_after(seconds.unwrap_or(30))
 }
 
 impl From<&TokenError> for Explanation {
     fn from(error: &TokenError) -> Self {
-        let operator = "This application is not registered at the Picard server, or its credentials have changed. \
-                        The operator has to run “picard-web register-client --env-file .env” as an administrator \
-                        of the server, and start the application again.";
         match error {
             TokenError::InvalidClient | TokenError::UnauthorizedClient => {
-                Self::new(StatusCode::BAD_GATEWAY, "The operator has to do something first", operator)
+                Self::new(StatusCode::BAD_GATEWAY, Reason::NotRegistered)
             }
-            TokenError::AccountLinkRequired => Self::new(
-                StatusCode::CONFLICT,
-                "This account belongs to somebody already",
-                "Your username or e-mail address is in use by another account of the Picard server. To protect \
-                 that account, it cannot be used from here. Register here under another username and another \
-                 e-mail address (or none), and connect that account.",
-            ),
-            TokenError::AccessDenied => Self::new(
-                StatusCode::FORBIDDEN,
-                "The Picard server refuses this account",
-                "The account there is deactivated or belongs to an administrator. An administrator of the server \
-                 can say more.",
-            ),
-            TokenError::UserNotFound | TokenError::InvalidGrant => Self::new(
-                StatusCode::FORBIDDEN,
-                "The connection has ended",
-                "The account at the Picard server is not there any more. You can connect again to start a new one.",
-            ),
+            TokenError::AccountLinkRequired => Self::new(StatusCode::CONFLICT, Reason::AccountLinked),
+            TokenError::AccessDenied => Self::new(StatusCode::FORBIDDEN, Reason::AccountDenied),
+            TokenError::UserNotFound | TokenError::InvalidGrant => Self::new(StatusCode::FORBIDDEN, Reason::AccountGone),
             TokenError::RateLimited(seconds) => too_many(*seconds),
             TokenError::Outage(outage) => outage.into(),
         }
@@ -191,18 +222,11 @@ impl From<&TokenError> for Explanation {
 impl From<&ConnectionError> for Explanation {
     fn from(error: &ConnectionError) -> Self {
         match error {
-            ConnectionError::NotConnected => Self::new(
-                StatusCode::FORBIDDEN,
-                "You are not connected",
-                "Connect this application to the Picard server first; your memories live there.",
-            ),
+            ConnectionError::NotConnected => Self::new(StatusCode::FORBIDDEN, Reason::NotConnected),
             ConnectionError::NotRegistered => (&TokenError::InvalidClient).into(),
-            ConnectionError::Unreadable(_) | ConnectionError::OtherAccount => Self::new(
-                StatusCode::FORBIDDEN,
-                "The connection has to be made again",
-                "The stored access to the Picard server cannot be used any more. Connect again; your memories \
-                 are untouched.",
-            ),
+            ConnectionError::Unreadable(_) | ConnectionError::OtherAccount => {
+                Self::new(StatusCode::FORBIDDEN, Reason::ConnectAgain)
+            }
             ConnectionError::Refused(error) => error.into(),
             ConnectionError::Database(error) => error.into(),
         }
@@ -213,28 +237,12 @@ impl From<&ConnectionError> for Explanation {
 impl From<&ToolError> for Explanation {
     fn from(error: &ToolError) -> Self {
         match error {
-            ToolError::InvalidToken => Self::new(
-                StatusCode::FORBIDDEN,
-                "The connection has ended",
-                "The Picard server does not accept this application's access any more. Connect again to go on.",
-            )
-            .about_connection(),
-            ToolError::Invalid(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Please check what you entered", "Something is not right yet.")
-            }
-            ToolError::NotFound => Self::new(
-                StatusCode::NOT_FOUND,
-                "This memory is not here",
-                "It may have been deleted, or it is private to somebody else.",
-            ),
-            ToolError::Forbidden => {
-                Self::new(StatusCode::FORBIDDEN, "You may not do this", "Only the owner of a memory can change it.")
-            }
-            ToolError::VersionMismatch | ToolError::Conflict => Self::new(
-                StatusCode::CONFLICT,
-                "Somebody was faster",
-                "The memory has changed in the meantime. Look at it again and repeat what you did.",
-            ),
+            ToolError::InvalidToken => Self::new(StatusCode::FORBIDDEN, Reason::AccessEnded).about_connection(),
+            ToolError::MissingScope => Self::new(StatusCode::FORBIDDEN, Reason::MissingScope).about_connection(),
+            ToolError::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::Invalid),
+            ToolError::NotFound => Self::new(StatusCode::NOT_FOUND, Reason::NoMemory),
+            ToolError::Forbidden => Self::new(StatusCode::FORBIDDEN, Reason::Forbidden),
+            ToolError::VersionMismatch | ToolError::Conflict => Self::new(StatusCode::CONFLICT, Reason::Conflict),
             ToolError::TooLarge => Self::of_status(StatusCode::PAYLOAD_TOO_LARGE),
             ToolError::RateLimited(seconds) => too_many(*seconds),
             ToolError::Outage(outage) => outage.into(),

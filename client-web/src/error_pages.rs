@@ -11,6 +11,7 @@ use tower_sessions::Session;
 
 use crate::error::Explanation;
 use crate::frame::{Frame, Section, page};
+use crate::preferences::Preferences;
 use crate::request_log::RequestId;
 use crate::state::AppState;
 use crate::visitor::Visitor;
@@ -19,6 +20,8 @@ use crate::visitor::Visitor;
 #[template(path = "error.html")]
 struct ErrorPage {
     frame: Frame,
+    heading: &'static str,
+    message: String,
     explanation: Explanation,
     request_id: String,
 }
@@ -26,6 +29,7 @@ struct ErrorPage {
 /// Replaces answers that are failures but no pages.
 pub(crate) async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
+    let browser = Preferences::of_browser(request.headers());
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let mut response = next.run(request).await;
     let status = response.status();
@@ -34,9 +38,11 @@ pub(crate) async fn layer(State(state): State<AppState>, request: Request, next:
         return response;
     }
     let explanation = explanation_of(&mut response);
-    let frame = frame_for(session, &state, explanation.heading).await;
+    let mut frame = frame_for(session, &state, browser).await;
+    let (heading, message) = explanation.reason.said(frame.words);
+    frame.title = heading.to_owned();
     let headers = std::mem::take(response.headers_mut());
-    let mut replacement = page(status, &ErrorPage { frame, explanation, request_id });
+    let mut replacement = page(status, &ErrorPage { frame, heading, message, explanation, request_id });
     for (name, value) in &headers {
         if name.as_str() != "content-type" && name.as_str() != "content-length" {
             replacement.headers_mut().append(name, value.clone());
@@ -55,15 +61,15 @@ fn explanation_of(response: &mut Response) -> Explanation {
     Explanation::of_status(response.status())
 }
 
-async fn frame_for(session: Option<Session>, state: &AppState, title: &'static str) -> Frame {
+async fn frame_for(session: Option<Session>, state: &AppState, browser: Preferences) -> Frame {
     let visitor = match session {
-        Some(session) => Visitor::of(session, state).await.ok(),
+        Some(session) => Visitor::of(session, state, browser.clone()).await.ok(),
         None => None,
     };
     match visitor {
-        Some(visitor) => Frame::new(&visitor, title, Section::None),
+        Some(visitor) => Frame::new(&visitor, "", Section::None),
         // Without the database nobody can be recognised, but a page there must be.
-        None => Frame::anonymous(title),
+        None => Frame::anonymous("", &browser),
     }
 }
 

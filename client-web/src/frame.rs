@@ -6,7 +6,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use crate::assets;
+use crate::preferences::Preferences;
 use crate::visitor::Visitor;
+use crate::words::{Words, fill};
 
 /// The entry of the navigation that the page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,11 @@ pub(crate) enum Section {
     New,
     Search,
     Connections,
+    Groups,
+    Transfer,
+    Activity,
+    Analytics,
+    Profile,
     SignIn,
     Register,
 }
@@ -24,6 +31,11 @@ pub(crate) enum Section {
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) title: String,
+    pub(crate) words: &'static Words,
+    /// `light`, `dark`, or empty for the system's.
+    pub(crate) theme: &'static str,
+    /// Says in which zone the times are.
+    pub(crate) times: String,
     pub(crate) section: Section,
     pub(crate) username: Option<String>,
     pub(crate) is_connected: bool,
@@ -32,6 +44,10 @@ pub(crate) struct Frame {
     pub(crate) notice: Option<&'static str>,
     pub(crate) stylesheet: String,
     pub(crate) icon: String,
+    pub(crate) script: String,
+    pub(crate) icons: &'static str,
+    /// Whether the server offers personas; their pages are still to come.
+    pub(crate) has_personas: bool,
 }
 
 impl Frame {
@@ -44,14 +60,18 @@ impl Frame {
             is_connected: connection.is_some(),
             can_write: connection.is_some_and(|connection| connection.can_write),
             csrf: visitor.csrf.clone().unwrap_or_default(),
-            ..Self::anonymous(title)
+            ..Self::anonymous(title, &visitor.preferences)
         }
     }
 
     /// A frame for when nothing is known about the visitor.
-    pub(crate) fn anonymous(title: impl Into<String>) -> Self {
+    pub(crate) fn anonymous(title: impl Into<String>, preferences: &Preferences) -> Self {
+        let words = preferences.words();
         Self {
             title: title.into(),
+            words,
+            theme: preferences.theme.code(),
+            times: fill(words.frame.times, preferences.zone.name()),
             section: Section::None,
             username: None,
             is_connected: false,
@@ -60,25 +80,30 @@ impl Frame {
             notice: None,
             stylesheet: assets::stylesheet_path(),
             icon: assets::icon_path(),
+            script: assets::script_path(),
+            icons: assets::ICONS,
+            has_personas: false,
         }
     }
 
     /// Adds what the page should say about what was just done.
     pub(crate) fn with_notice(mut self, done: Option<&str>) -> Self {
+        let words = &self.words.notice;
         self.notice = done.and_then(|done| {
             Some(match done {
-                "created" => "Your memory is stored.",
-                "saved" => "Your changes are saved.",
-                "deleted" => "The memory is deleted.",
-                "public" => "This memory is public now.",
-                "private" => "This memory is private now.",
-                "connected" => "You are connected. Your memories will appear here.",
-                "disconnected" => "You are disconnected. The Picard server has ended this application's access.",
-                "disconnecting" => {
-                    "You are disconnected here. The Picard server does not answer at the moment; it will be told \
-                     to end this application's access as soon as it does."
-                }
-                "signed-out" => "You are signed out.",
+                "created" => words.created,
+                "saved" => words.saved,
+                "deleted" => words.deleted,
+                "public" => words.public,
+                "private" => words.private,
+                "connected" => words.connected,
+                "disconnected" => words.disconnected,
+                "disconnecting" => words.disconnecting,
+                "signed-out" => words.signed_out,
+                "restored" => words.restored,
+                "undone" => words.undone,
+                "shared" => words.shared,
+                "settings" => words.settings,
                 _ => return None,
             })
         });

@@ -10,8 +10,8 @@ use http::{HeaderName, HeaderValue};
 
 use crate::state::AppState;
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Sets the security headers, and forbids caching of whatever did not allow it by itself.
 pub(crate) async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {

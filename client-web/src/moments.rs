@@ -1,18 +1,23 @@
-//! Times as people read and write them. Pages have no script, so all times are UTC and say so.
+//! Times as people read and write them: in the zone and the language of the person.
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
-const READABLE: &[BorrowedFormatItem<'static>] =
-    format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+use crate::preferences::{Preferences, Zone};
+use crate::words::Language;
+
 const INPUT: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]");
 const INPUT_WITH_SECONDS: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
 
-/// A time for reading: `9 Nov 2026, 14:03 UTC`.
-pub(crate) fn readable(moment: OffsetDateTime) -> String {
-    moment.to_offset(UtcOffset::UTC).format(READABLE).unwrap_or_default()
+/// A time for reading: `9 Nov 2026, 14:03 UTC`. Only UTC is named; the foot of the page names other zones.
+pub(crate) fn readable(moment: OffsetDateTime, preferences: &Preferences) -> String {
+    let local = preferences.zone.local(moment);
+    let stop = if preferences.language == Language::German { "." } else { "" };
+    let month = preferences.words().months[usize::from(u8::from(local.month())) - 1];
+    let zone = if preferences.zone.is_utc() { " UTC" } else { "" };
+    format!("{}{stop} {month} {}, {:02}:{:02}{zone}", local.day(), local.year(), local.hour(), local.minute())
 }
 
 /// A time for machines, RFC 3339.
@@ -21,29 +26,43 @@ pub(crate) fn machine(moment: OffsetDateTime) -> String {
 }
 
 /// A time as an `<input type="datetime-local">` takes it.
-pub(crate) fn input(moment: OffsetDateTime) -> String {
-    moment.to_offset(UtcOffset::UTC).format(INPUT).unwrap_or_default()
+pub(crate) fn input(moment: OffsetDateTime, zone: &Zone) -> String {
+    zone.local(moment).format(INPUT).unwrap_or_default()
 }
 
-/// Reads what an `<input type="datetime-local">` sends, as UTC.
-pub(crate) fn from_input(text: &str) -> Option<OffsetDateTime> {
+/// Reads what an `<input type="datetime-local">` sends, as a time in the zone.
+pub(crate) fn from_input(text: &str, zone: &Zone) -> Option<OffsetDateTime> {
     let text = text.trim();
     let moment = PrimitiveDateTime::parse(text, INPUT).or_else(|_| PrimitiveDateTime::parse(text, INPUT_WITH_SECONDS));
-    moment.ok().map(PrimitiveDateTime::assume_utc)
+    zone.moment(moment.ok()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{from_input, input, machine, readable};
+    use crate::preferences::{Preferences, Zone};
+    use crate::words::Language;
 
     #[test]
     fn a_time_survives_a_form() {
-        let moment = from_input("2026-11-09T14:03").expect("a time");
+        let utc = Zone::default();
+        let moment = from_input("2026-11-09T14:03", &utc).expect("a time");
 
-        assert_eq!(readable(moment), "9 Nov 2026, 14:03 UTC");
-        assert_eq!(input(moment), "2026-11-09T14:03");
+        assert_eq!(readable(moment, &Preferences::default()), "9 Nov 2026, 14:03 UTC");
+        assert_eq!(input(moment, &utc), "2026-11-09T14:03");
         assert_eq!(machine(moment), "2026-11-09T14:03:00Z");
-        assert_eq!(from_input("2026-11-09T14:03:00"), Some(moment));
-        assert_eq!(from_input("tomorrow"), None);
+        assert_eq!(from_input("2026-11-09T14:03:00", &utc), Some(moment));
+        assert_eq!(from_input("tomorrow", &utc), None);
+    }
+
+    #[test]
+    fn a_time_is_read_and_written_in_the_persons_zone_and_language() {
+        let zone = Zone::parse("Europe/Berlin").expect("a zone");
+        let moment = from_input("2026-07-09T14:03", &zone).expect("a time");
+        let preferences = Preferences { language: Language::German, zone: zone.clone(), ..Preferences::default() };
+
+        assert_eq!(machine(moment), "2026-07-09T12:03:00Z");
+        assert_eq!(input(moment, &zone), "2026-07-09T14:03");
+        assert_eq!(readable(moment, &preferences), "9. Juli 2026, 14:03");
     }
 }

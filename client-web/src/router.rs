@@ -12,7 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    connect, connections, health, home, login, logout, memories, memory, memory_edit, memory_new, register, search,
+    activity, analytics, connect, connections, export, group, groups, health, home, import, login, logout, memories, memory,
+    memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -21,6 +22,8 @@ use crate::{assets, error_pages, headers, request_log};
 
 /// A memory's 32,768 characters, percent-encoded at their longest, and the rest of the form.
 const LARGEST_FORM: usize = 1024 * 1024;
+/// A file with memories is passed on from memory, so a few of them at once must fit there.
+const LARGEST_FILE: usize = 16 * 1024 * 1024;
 /// Enough for a password of 1,024 characters; refused before anything is hashed (LOG-10).
 const LARGEST_SIGN_IN: usize = 64 * 1024;
 
@@ -46,12 +49,26 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/connect", get(connect::show).post(connect::submit))
         .route("/connections", get(connections::show))
         .route("/connections/disconnect", post(connections::disconnect))
+        .route("/activity", get(activity::show))
+        .route("/analytics", get(analytics::show))
+        .route("/groups", get(groups::show).post(groups::create))
+        .route("/groups/{id}", get(group::show).post(group::submit))
+        .route("/import", get(import::show).post(import::submit))
+        .route("/import/file", post(import::submit_file).layer(DefaultBodyLimit::max(LARGEST_FILE)))
+        .route("/import/{id}", get(import::progress))
+        .route("/export", get(export::download))
         .route("/memories", get(memories::show))
         .route("/memories/new", get(memory_new::show).post(memory_new::submit))
         .route("/memories/{id}", get(memory::show))
         .route("/memories/{id}/edit", get(memory_edit::show).post(memory_edit::submit))
-        .route("/memories/{id}/delete", post(memory::delete))
+        .route("/memories/{id}/delete", post(memory_delete::submit))
+        .route("/memories/undo", post(memory_delete::undo))
+        .route("/memories/preview", post(memory_new::preview))
+        .route("/memories/{id}/history", get(memory_history::show))
+        .route("/memories/{id}/restore", post(memory_history::restore))
+        .route("/memories/{id}/sharing", get(memory_sharing::show).post(memory_sharing::submit))
         .route("/memories/{id}/permission", post(memory::set_permission))
+        .route("/profile", get(profile::show).post(profile::submit))
         .route("/search", get(search::show))
         .fallback(home::nowhere)
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::{DatabaseError, connections, revocations};
-use crate::server_client::{ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolError};
+use crate::server_client::{Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError};
 use crate::state::AppState;
 use crate::vault::{Purpose, Unreadable};
 use crate::visitor::Person;
@@ -56,27 +56,63 @@ fn away() -> ConnectionError {
     TokenError::from(Outage::Away(None)).into()
 }
 
-/// Calls a tool of the server for a person. A token that the server refuses is renewed once.
+/// Makes a call of the server for a person. A token that the server refuses is renewed once.
+pub(crate) async fn call<T: DeserializeOwned>(state: &AppState, person: &Person, call: &Call) -> Result<T, CallError> {
+    let token = access_token(state, person, None).await?;
+    match state.server.call(&token.value, call).await {
+        Err(ToolError::InvalidToken) => {
+            let renewed = access_token(state, person, Some(token.generation)).await?;
+            Ok(state.server.call(&renewed.value, call).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Uses a tool of the server for a person.
 pub(crate) async fn call_tool<T: DeserializeOwned>(
     state: &AppState,
     person: &Person,
     tool: &str,
     data: &Value,
 ) -> Result<T, CallError> {
+    Ok(call::<ToolAnswer<T>>(state, person, &Call::tool(tool, data)).await?.data)
+}
+
+/// Asks the server for everything that a person owns.
+pub(crate) async fn export(state: &AppState, person: &Person, format: &str) -> Result<reqwest::Response, CallError> {
     let token = access_token(state, person, None).await?;
-    match state.server.call_tool(&token.value, tool, data).await {
+    match state.server.export(&token.value, format).await {
         Err(ToolError::InvalidToken) => {
             let renewed = access_token(state, person, Some(token.generation)).await?;
-            Ok(state.server.call_tool(&renewed.value, tool, data).await?)
+            Ok(state.server.export(&renewed.value, format).await?)
         }
         other => Ok(other?),
     }
 }
 
+/// What a person allows this application to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    ReadAndWrite,
+}
+
+impl Access {
+    fn scope(self) -> &'static str {
+        match self {
+            Self::Read => "memories:read",
+            Self::ReadAndWrite => "memories:read memories:write",
+        }
+    }
+}
+
 /// Connects a person, or connects them anew.
-pub(crate) async fn connect(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
+pub(crate) async fn connect(state: &AppState, person: &Person, access: Access) -> Result<(), ConnectionError> {
     let (task_state, person) = (state.clone(), person.clone());
-    state.to_the_end(async move { mint_and_store(&task_state, &person).await }).await.unwrap_or_else(|| Err(away()))
+    state
+        .to_the_end(async move { mint_and_store(&task_state, &person, access.scope()).await })
+        .await
+        .unwrap_or_else(|| Err(away()))
 }
 
 /// Forgets a person's tokens and revokes them at the server; `false` when the server could not be told yet
@@ -116,10 +152,10 @@ pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result
     Ok(Revoked::Done)
 }
 
-async fn mint_and_store(state: &AppState, person: &Person) -> Result<(), ConnectionError> {
-    let grant = mint(state, person, true).await?;
+async fn mint_and_store(state: &AppState, person: &Person, scope: &str) -> Result<(), ConnectionError> {
+    let grant = mint(state, person, scope, true).await?;
     let user_id = grant.user_id.ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
-    let sealed = seal(state, person.id, &grant);
+    let sealed = seal(state, person.id, &grant, scope);
     Ok(connections::replace(&state.pool, person.id, user_id, &sealed).await?)
 }
 
@@ -159,7 +195,7 @@ async fn refresh_under_lease(
 ) -> Result<(), ConnectionError> {
     match renew(state, person, lease).await {
         Ok(grant) => {
-            let sealed = seal(state, person.id, &grant);
+            let sealed = seal(state, person.id, &grant, &lease.scope);
             if !connections::finish_refresh(&state.pool, person.id, lease_id, &sealed).await? {
                 // The person disconnected meanwhile: what was just handed out must not stay alive.
                 revocations::insert(&state.pool, person.id, &sealed.refresh_token).await?;
@@ -180,15 +216,15 @@ async fn renew(state: &AppState, person: &Person, lease: &connections::Leased) -
     let refresh_token = state.vault.open(person.id, Purpose::Refresh, &lease.refresh_token)?;
     match state.server.refresh(client(state)?, &refresh_token).await {
         Err(TokenError::InvalidGrant) => {
-            let grant = mint(state, person, false).await?;
+            let grant = mint(state, person, &lease.scope, false).await?;
             if grant.user_id == Some(lease.server_user_id) { Ok(grant) } else { Err(ConnectionError::OtherAccount) }
         }
         other => Ok(other?),
     }
 }
 
-async fn mint(state: &AppState, person: &Person, is_first_time: bool) -> Result<Grant, ConnectionError> {
-    let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time };
+async fn mint(state: &AppState, person: &Person, scope: &str, is_first_time: bool) -> Result<Grant, ConnectionError> {
+    let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time, scope };
     Ok(state.server.mint(client(state)?, &request).await?)
 }
 
@@ -196,11 +232,11 @@ fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
     state.client.as_deref().ok_or(ConnectionError::NotRegistered)
 }
 
-fn seal(state: &AppState, person_id: Uuid, grant: &Grant) -> connections::SealedTokens {
+fn seal(state: &AppState, person_id: Uuid, grant: &Grant, requested_scope: &str) -> connections::SealedTokens {
     connections::SealedTokens {
         access_token: state.vault.seal(person_id, Purpose::Access, &grant.access_token),
         refresh_token: state.vault.seal(person_id, Purpose::Refresh, &grant.refresh_token),
         seconds_to_live: f64::from(grant.expires_in),
-        scope: grant.scope.clone(),
+        scope: grant.scope.clone().unwrap_or_else(|| requested_scope.to_owned()),
     }
 }

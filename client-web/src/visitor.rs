@@ -9,8 +9,11 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::db::people::{self, PersonRow};
-use crate::error::PageError;
+use crate::error::{Explanation, PageError};
+use crate::preferences::{Preferences, Settings, Theme, Zone};
+use crate::server_client::ToolError;
 use crate::state::AppState;
+use crate::words::{Language, Words};
 
 /// Session member that holds the id of the signed-in person.
 pub(crate) const PERSON_KEY: &str = "person_id";
@@ -32,6 +35,7 @@ pub(crate) struct Person {
     pub(crate) username: String,
     pub(crate) email: Option<String>,
     pub(crate) connection: Option<Connection>,
+    pub(crate) settings: Settings,
 }
 
 /// What the person granted this application at the server.
@@ -47,7 +51,12 @@ impl From<PersonRow> for Person {
             server_user_id,
             can_write: row.scope.is_some_and(|scope| scope.split(' ').any(|word| word == "memories:write")),
         });
-        Self { id: row.id, username: row.username, email: row.email, connection }
+        let settings = Settings {
+            language: row.language.as_deref().and_then(Language::from_code),
+            theme: row.theme.as_deref().map(Theme::from_code).unwrap_or_default(),
+            zone: row.time_zone.as_deref().and_then(Zone::parse),
+        };
+        Self { id: row.id, username: row.username, email: row.email, connection, settings }
     }
 }
 
@@ -57,28 +66,38 @@ pub(crate) struct Visitor {
     pub(crate) session: Session,
     pub(crate) person: Option<Person>,
     pub(crate) csrf: Option<String>,
+    pub(crate) preferences: Preferences,
 }
 
 impl Visitor {
-    /// Finds out who a session belongs to.
-    pub(crate) async fn of(session: Session, state: &AppState) -> Result<Self, PageError> {
+    /// Finds out who a session belongs to; `browser` is what the request says by itself.
+    pub(crate) async fn of(session: Session, state: &AppState, browser: Preferences) -> Result<Self, PageError> {
         let csrf = session.get::<String>(CSRF_KEY).await?;
         let Some(person_id) = session.get::<Uuid>(PERSON_KEY).await? else {
-            return Ok(Self { session, person: None, csrf });
+            return Ok(Self { session, person: None, csrf, preferences: browser });
         };
         let now = clock::now().unix_timestamp();
         let signed_in_at = session.get::<i64>(SIGNED_IN_KEY).await?.unwrap_or_default();
         let person = people::find(&state.pool, person_id).await?.map(Person::from);
         if person.is_none() || now - signed_in_at > LONGEST.whole_seconds() {
             session.flush().await?;
-            return Ok(Self { session, person: None, csrf: None });
+            return Ok(Self { session, person: None, csrf: None, preferences: browser });
         }
         let seen_at = session.get::<i64>(SEEN_KEY).await?.unwrap_or_default();
         if now - seen_at > Duration::DAY.whole_seconds() {
             // Saving the session moves its end, and the cookie's, on.
             session.insert(SEEN_KEY, now).await?;
         }
-        Ok(Self { session, person, csrf })
+        let preferences = match &person {
+            Some(person) => browser.with(&person.settings),
+            None => browser,
+        };
+        Ok(Self { session, person, csrf, preferences })
+    }
+
+    /// All texts in the visitor's language.
+    pub(crate) fn words(&self) -> &'static Words {
+        self.preferences.words()
     }
 
     /// Makes sure that a form can be shown to this visitor.
@@ -112,7 +131,7 @@ impl FromRequestParts<AppState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let session = parts.extensions.get::<Session>().cloned();
         let session = session.ok_or_else(|| PageError::internal("a page outside of the session layer"))?;
-        Self::of(session, state).await
+        Self::of(session, state, Preferences::of_browser(&parts.headers)).await
     }
 }
 
@@ -121,6 +140,27 @@ impl FromRequestParts<AppState> for Visitor {
 pub(crate) struct Member {
     pub(crate) visitor: Visitor,
     pub(crate) person: Person,
+}
+
+impl Member {
+    /// All texts in the person's language.
+    pub(crate) fn words(&self) -> &'static Words {
+        self.visitor.words()
+    }
+
+    /// Whether a page that writes makes sense: otherwise the person is led to where more can be allowed.
+    pub(crate) fn may_write(&self) -> Result<(), PageError> {
+        match &self.person.connection {
+            Some(connection) if connection.can_write => Ok(()),
+            Some(_) => Err(Explanation::from(&ToolError::MissingScope).into()),
+            None => Err(PageError::Elsewhere("/connect".to_owned())),
+        }
+    }
+
+    /// How pages speak and look to the person.
+    pub(crate) fn preferences(&self) -> &Preferences {
+        &self.visitor.preferences
+    }
 }
 
 impl FromRequestParts<AppState> for Member {

@@ -3,6 +3,8 @@
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
+use super::AccountProblem;
+
 /// Names that would make others believe in an authority (LOG-11).
 const RESERVED: [&str; 10] =
     ["admin", "administrator", "moderator", "operator", "picard", "postmaster", "root", "security", "support", "system"];
@@ -21,22 +23,22 @@ pub(crate) struct Username {
 
 impl Username {
     /// Reads a new username. White space around it is a slip of the keyboard.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, AccountProblem> {
         let name: String = text.trim().nfc().collect();
         let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
         if !(1..=64).contains(&name.chars().count()) || !name.chars().all(is_allowed) {
-            return Err("A username has 1 to 64 letters, digits or the characters . _ - @");
+            return Err(AccountProblem::UsernameForm);
         }
         let key = folded(&name);
         if !key.chars().all(is_allowed) {
-            return Err("This username has characters that can be mistaken for others.");
+            return Err(AccountProblem::UsernameLookalike);
         }
         let mut alphabets = key.chars().filter_map(alphabet);
         if alphabets.next().is_some_and(|first| alphabets.any(|other| other != first)) {
-            return Err("A username cannot mix letters of different alphabets.");
+            return Err(AccountProblem::UsernameAlphabets);
         }
         if RESERVED.contains(&key.as_str()) {
-            return Err("This username is reserved. Please choose another one.");
+            return Err(AccountProblem::UsernameReserved);
         }
         Ok(Self { name, key })
     }
@@ -63,7 +65,7 @@ pub(crate) struct Email {
 
 impl Email {
     /// Reads an address; `None` when the field was left empty.
-    pub(crate) fn parse(text: &str) -> Result<Option<Self>, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, AccountProblem> {
         let address = text.trim();
         if address.is_empty() {
             return Ok(None);
@@ -77,7 +79,7 @@ impl Email {
         if address.len() <= 254 && has_form && address.chars().all(is_plain) {
             Ok(Some(Self { address: address.to_owned(), key: folded(address) }))
         } else {
-            Err("This does not look like an e-mail address, such as ada@example.org.")
+            Err(AccountProblem::EmailForm)
         }
     }
 }

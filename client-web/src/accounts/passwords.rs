@@ -1,5 +1,6 @@
 //! What a new password must be.
 
+use super::AccountProblem;
 use super::names::folded;
 
 /// The passwords that are tried first everywhere; shorter ones are refused by their length (LOG-10).
@@ -19,19 +20,19 @@ const COMMON: &str = "
 ";
 
 /// Checks a new password: 8 to 1,024 characters, no NUL, none that is guessed first, not the username.
-pub(crate) fn check_new_password(password: &str, username: &str) -> Result<(), &'static str> {
+pub(crate) fn check_new_password(password: &str, username: &str) -> Result<(), AccountProblem> {
     if password.len() > 4_096 || !(8..=1_024).contains(&password.chars().count()) {
-        return Err("A password has 8 to 1,024 characters.");
+        return Err(AccountProblem::PasswordLength);
     }
     if password.contains('\0') {
-        return Err("A password cannot contain the character U+0000.");
+        return Err(AccountProblem::PasswordNul);
     }
     let key = folded(password);
     if COMMON.split_whitespace().any(|common| common == key) {
-        return Err("This password is among the first that are guessed. Please choose another one.");
+        return Err(AccountProblem::PasswordCommon);
     }
     if key == folded(username.trim()) {
-        return Err("The password cannot be the username.");
+        return Err(AccountProblem::PasswordIsUsername);
     }
     Ok(())
 }

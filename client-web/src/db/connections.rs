@@ -102,6 +102,8 @@ pub(crate) async fn replace(pool: &PgPool, person_id: Uuid, server_user_id: Uuid
 pub(crate) struct Leased {
     pub(crate) refresh_token: String,
     pub(crate) server_user_id: Uuid,
+    /// What the person has allowed.
+    pub(crate) scope: String,
 }
 
 /// Takes the right to refresh a generation of tokens, for half a minute; `None` when somebody else has it or
@@ -111,7 +113,7 @@ pub(crate) async fn take_lease(pool: &PgPool, person_id: Uuid, generation: i64, 
         Leased,
         "UPDATE connections SET lease_id = $3, lease_until = now() + interval '30 seconds'
          WHERE person_id = $1 AND generation = $2 AND (lease_until IS NULL OR lease_until <= now())
-         RETURNING refresh_token, server_user_id",
+         RETURNING refresh_token, server_user_id, scope",
         person_id,
         generation,
         lease_id,

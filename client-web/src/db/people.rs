@@ -31,6 +31,9 @@ pub(crate) struct PersonRow {
     pub(crate) email: Option<String>,
     pub(crate) server_user_id: Option<Uuid>,
     pub(crate) scope: Option<String>,
+    pub(crate) language: Option<String>,
+    pub(crate) theme: Option<String>,
+    pub(crate) time_zone: Option<String>,
 }
 
 /// Creates the account; `false` when the username or the e-mail address is taken.
@@ -62,7 +65,7 @@ pub(crate) async fn credentials(pool: &PgPool, username_key: &str) -> Result<Opt
 pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
-        r#"SELECT people.id, people.username, people.email,
+        r#"SELECT people.id, people.username, people.email, people.language, people.theme, people.time_zone,
                   connections.server_user_id AS "server_user_id?", connections.scope AS "scope?"
            FROM people LEFT JOIN connections ON connections.person_id = people.id
            WHERE people.id = $1"#,
@@ -71,6 +74,20 @@ pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
     .fetch_optional(pool)
     .await?;
     Ok(row)
+}
+
+/// Stores how the application looks and speaks to a person; `None` leaves it to the browser.
+pub(crate) async fn set_preferences(
+    pool: &PgPool,
+    id: Uuid,
+    language: Option<&str>,
+    theme: Option<&str>,
+    time_zone: Option<&str>,
+) -> Result<()> {
+    sqlx::query!("UPDATE people SET language = $2, theme = $3, time_zone = $4 WHERE id = $1", id, language, theme, time_zone,)
+        .execute(pool)
+        .await?;
+    Ok(())
 }
 
 /// Replaces a password hash that was made with older parameters, unless the password changed meanwhile.

@@ -11,12 +11,15 @@ use crate::error::{Explanation, PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::state::AppState;
-use crate::tokens;
+use crate::tokens::{self, Access};
 use crate::visitor::Member;
 
-/// The form has nothing but its token.
-#[derive(Deserialize)]
-pub(crate) struct Fields {}
+/// What the person allows: `read`, or anything else for reading and writing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Fields {
+    access: String,
+}
 
 #[derive(Template)]
 #[template(path = "connect.html")]
@@ -25,7 +28,7 @@ struct ConnectPage {
     username: String,
     has_email: bool,
     is_registered: bool,
-    problem: Option<Explanation>,
+    problem: Option<(&'static str, String)>,
 }
 
 /// `GET /connect`
@@ -36,9 +39,10 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member) -> Respo
 /// `POST /connect`
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    MemberForm { member, .. }: MemberForm<Fields>,
+    MemberForm { member, fields }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
-    match tokens::connect(&state, &member.person).await {
+    let access = if fields.access == "read" { Access::Read } else { Access::ReadAndWrite };
+    match tokens::connect(&state, &member.person, access).await {
         Ok(()) => {
             tracing::info!(user.id = %member.person.id, "a person connected");
             Ok(see_other("/memories?done=connected"))
@@ -54,11 +58,11 @@ fn connect_page(state: &AppState, member: &Member, problem: Option<Explanation>)
     let status = problem.as_ref().map_or(StatusCode::OK, |problem| problem.status);
     let retry_after = problem.as_ref().and_then(|problem| problem.retry_after);
     let template = ConnectPage {
-        frame: Frame::new(&member.visitor, "Connect to Picard", Section::Connections),
+        frame: Frame::new(&member.visitor, member.words().connection.connect_title, Section::Connections),
         username: member.person.username.clone(),
         has_email: member.person.email.is_some(),
         is_registered: state.client.is_some(),
-        problem,
+        problem: problem.map(|problem| problem.reason.said(member.words())),
     };
     let mut response = page(status, &template);
     if let Some(seconds) = retry_after {

@@ -42,12 +42,12 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(do
     let summary = connections::summary(&state.pool, member.person.id).await?.map(|row| Summary {
         may_read: row.scope.split(' ').any(|word| word == "memories:read"),
         may_write: row.scope.split(' ').any(|word| word == "memories:write"),
-        connected_at: moments::readable(row.connected_at),
+        connected_at: moments::readable(row.connected_at, member.preferences()),
         connected_at_machine: moments::machine(row.connected_at),
-        refreshed_at: moments::readable(row.refreshed_at),
+        refreshed_at: moments::readable(row.refreshed_at, member.preferences()),
         refreshed_at_machine: moments::machine(row.refreshed_at),
     });
-    let frame = Frame::new(&member.visitor, "Your connection", Section::Connections);
+    let frame = Frame::new(&member.visitor, member.words().connection.title, Section::Connections);
     let frame = frame.with_notice(done.done.as_deref());
     Ok(page(StatusCode::OK, &ConnectionsPage { frame, username: member.person.username, summary }))
 }

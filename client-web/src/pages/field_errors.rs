@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::error::Explanation;
 use crate::server_client::{FieldMessage, ToolError};
 use crate::tokens::CallError;
+use crate::words::Words;
 
 /// One thing that is wrong; the field is empty when it is about the form as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +20,13 @@ pub(crate) struct FieldName {
     pub(crate) theirs: &'static str,
     pub(crate) ours: &'static str,
     pub(crate) label: &'static str,
+    /// What must hold, in a language that the server does not speak; empty in the server's own.
+    pub(crate) rule: &'static str,
 }
 
 impl FieldName {
-    pub(crate) const fn new(theirs: &'static str, ours: &'static str, label: &'static str) -> Self {
-        Self { theirs, ours, label }
+    pub(crate) const fn new(theirs: &'static str, ours: &'static str, label: &'static str, rule: &'static str) -> Self {
+        Self { theirs, ours, label, rule }
     }
 }
 
@@ -65,13 +68,16 @@ impl FieldErrors {
     }
 
     /// What the server said about a call that a form made.
-    pub(crate) fn of_call(error: &CallError, fields: &[FieldName]) -> Self {
+    pub(crate) fn of_call(error: &CallError, fields: &[FieldName], words: &Words) -> Self {
         let explanation = Explanation::from(error);
         let list = match error {
             CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => {
                 messages.iter().map(|message| translated(message, fields)).collect()
             }
-            _ => vec![FieldError { field: "", message: format!("{}. {}", explanation.heading, explanation.message) }],
+            _ => {
+                let (heading, message) = explanation.reason.said(words);
+                vec![FieldError { field: "", message: format!("{heading}. {message}") }]
+            }
         };
         Self {
             status: explanation.status,
@@ -86,6 +92,7 @@ impl FieldErrors {
 fn translated(message: &FieldMessage, fields: &[FieldName]) -> FieldError {
     let name = message.field.split(['[', '.']).next().unwrap_or_default();
     match fields.iter().find(|field| field.theirs == name) {
+        Some(field) if !field.rule.is_empty() => FieldError { field: field.ours, message: field.rule.to_owned() },
         Some(field) => FieldError { field: field.ours, message: sentence(field.label, &message.message) },
         None => FieldError { field: "", message: sentence(name, &message.message) },
     }

@@ -28,7 +28,7 @@ pub(crate) async fn show(visitor: Visitor, Query(done): Query<Done>) -> Response
     if visitor.person.is_some() {
         return see_other("/memories");
     }
-    let frame = Frame::new(&visitor, "Your memories, in one place", Section::None);
+    let frame = Frame::new(&visitor, visitor.words().account.home_title, Section::None);
     page(StatusCode::OK, &HomePage { frame: frame.with_notice(done.done.as_deref()) })
 }
 

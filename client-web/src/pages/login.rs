@@ -14,7 +14,7 @@ use super::field_errors::FieldErrors;
 use super::home::Done;
 use crate::accounts::folded;
 use crate::db::people;
-use crate::error::{Explanation, PageError, see_other};
+use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::VisitorForm;
 use crate::frame::{Frame, Section, page};
 use crate::limits::{self, Decision, Try};
@@ -79,8 +79,8 @@ pub(crate) async fn submit(
             Ok(see_other(&own_path(&fields.next)))
         }
         None => {
-            let message = "The username or the password is wrong.";
-            Ok(form_page(&visitor, fields, FieldErrors::one("", message), None))
+            let errors = FieldErrors::one("", visitor.words().account.wrong);
+            Ok(form_page(&visitor, fields, errors, None))
         }
     }
 }
@@ -114,15 +114,11 @@ fn own_path(wish: &str) -> String {
 }
 
 fn too_many(seconds: u64) -> PageError {
-    let message =
-        format!("This account had too many failed sign-ins from your address. Please wait {seconds} seconds and try again.");
-    let mut explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message);
-    explanation.retry_after = Some(seconds);
-    explanation.into()
+    Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManySignIns(seconds)).retry_after(seconds).into()
 }
 
 fn form_page(visitor: &Visitor, fields: Fields, errors: FieldErrors, done: Option<&str>) -> Response {
-    let frame = Frame::new(visitor, "Sign in", Section::SignIn).with_notice(done);
+    let frame = Frame::new(visitor, visitor.words().account.sign_in, Section::SignIn).with_notice(done);
     let status = errors.status;
     page(status, &LoginPage { frame, username: fields.username, next: fields.next, errors })
 }

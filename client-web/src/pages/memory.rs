@@ -19,10 +19,6 @@ use crate::state::AppState;
 use crate::tokens;
 use crate::visitor::{Member, Person};
 
-/// The form that deletes has nothing but its token.
-#[derive(Deserialize)]
-pub(crate) struct DeleteFields {}
-
 /// Who shall see the memory.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -57,19 +53,8 @@ pub(crate) async fn show(
     let memory = load(&state, &member.person, id_in(&id)?).await?;
     let title = markdown::excerpt(&memory.text, 60);
     let frame = Frame::new(&member.visitor, title, Section::Memories).with_notice(done.done.as_deref());
-    let memory = MemoryView::new(&memory, &member.person);
+    let memory = MemoryView::new(&memory, &member);
     Ok(page(StatusCode::OK, &MemoryPage { frame, memory }))
-}
-
-/// `POST /memories/{id}/delete`
-pub(crate) async fn delete(
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    MemberForm { member, .. }: MemberForm<DeleteFields>,
-) -> Result<Response, PageError> {
-    let data = json!({ "memory_id": id_in(&id)? });
-    tokens::call_tool::<Value>(&state, &member.person, "delete_memory", &data).await?;
-    Ok(see_other("/memories?done=deleted"))
 }
 
 /// `POST /memories/{id}/permission`

@@ -12,10 +12,11 @@ use super::field_errors::FieldErrors;
 use super::memory::{id_in, load};
 use super::memory_fields::MemoryFields;
 use super::memory_view::MemoryView;
+use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Memory, ToolError};
+use crate::server_client::{Figures, Memory, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -27,17 +28,37 @@ struct EditPage {
     id: Uuid,
     fields: MemoryFields,
     errors: FieldErrors,
+    vocabulary: Figures,
     /// What is stored now, when it is not what the person started from.
     stored: Option<MemoryView>,
 }
 
+impl EditPage {
+    fn new(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors) -> Self {
+        let frame = Frame::new(&member.visitor, member.words().memory.edit_title, Section::Memories);
+        Self { frame, id, fields, errors, vocabulary: Figures::default(), stored: None }
+    }
+
+    fn response(&self) -> Response {
+        let mut response = page(self.errors.status, self);
+        if let Some(seconds) = self.errors.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
 /// `GET /memories/{id}/edit`
 pub(crate) async fn show(State(state): State<AppState>, member: Member, Path(id): Path<String>) -> Result<Response, PageError> {
+    member.may_write()?;
     let memory = load(&state, &member.person, id_in(&id)?).await?;
-    if !MemoryView::new(&memory, &member.person).is_own {
+    if !MemoryView::new(&memory, &member).is_own {
         return Err(PageError::not_found());
     }
-    Ok(form_page(&member, memory.id, MemoryFields::of(&memory), FieldErrors::none(), None))
+    let fields = MemoryFields::of(&memory, &member.preferences().zone);
+    let mut page = EditPage::new(&member, memory.id, fields, FieldErrors::none());
+    page.vocabulary = vocabulary::known(&state, &member).await;
+    Ok(page.response())
 }
 
 /// `POST /memories/{id}/edit`
@@ -47,14 +68,21 @@ pub(crate) async fn submit(
     MemberForm { member, fields }: MemberForm<MemoryFields>,
 ) -> Result<Response, PageError> {
     let (id, fields) = (id_in(&id)?, fields.normalised());
-    let data = match fields.change(id) {
+    if !fields.preview.is_empty() {
+        return Ok(EditPage::new(&member, id, fields, FieldErrors::none()).response());
+    }
+    let data = match fields.change(id, member.preferences()) {
         Ok(data) => data,
-        Err(errors) => return Ok(form_page(&member, id, fields, errors, None)),
+        Err(errors) => return Ok(EditPage::new(&member, id, fields, errors).response()),
     };
     match tokens::call_tool::<Memory>(&state, &member.person, "update_memory", &data).await {
-        Ok(memory) => Ok(see_other(&format!("/memories/{}?done=saved", memory.id))),
+        Ok(_) if fields.is_newly_shared() => Ok(see_other(&format!("/memories/{id}/sharing?done=saved"))),
+        Ok(_) => Ok(see_other(&format!("/memories/{id}?done=saved"))),
         Err(CallError::Tool(ToolError::VersionMismatch)) => Ok(conflict_page(&state, &member, id, fields).await),
-        Err(error) => Ok(form_page(&member, id, fields, MemoryFields::errors_of(&error), None)),
+        Err(error) => {
+            let errors = MemoryFields::errors_of(&error, member.words());
+            Ok(EditPage::new(&member, id, fields, errors).response())
+        }
     }
 }
 
@@ -63,23 +91,13 @@ async fn conflict_page(state: &AppState, member: &Member, id: Uuid, fields: Memo
     let found = tokens::call_tool::<Memory>(state, &member.person, "get_memory", &json!({ "memory_id": id })).await;
     match found {
         Ok(memory) => {
-            let message = "This memory was changed elsewhere while you were writing. Nothing of yours is lost: \
-                           compare the two, then save again to keep yours.";
-            let mut errors = FieldErrors::one("", message);
+            let mut errors = FieldErrors::one("", member.words().memory.stale);
             errors.status = StatusCode::CONFLICT;
-            let stored = MemoryView::new(&memory, &member.person);
-            form_page(member, id, fields.rebased_on(&memory), errors, Some(stored))
+            let fields = fields.rebased_on(&memory, &member.preferences().zone);
+            let mut page = EditPage::new(member, id, fields, errors);
+            page.stored = Some(MemoryView::new(&memory, member));
+            page.response()
         }
-        Err(error) => form_page(member, id, fields, MemoryFields::errors_of(&error), None),
+        Err(error) => EditPage::new(member, id, fields, MemoryFields::errors_of(&error, member.words())).response(),
     }
-}
-
-fn form_page(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors, stored: Option<MemoryView>) -> Response {
-    let (status, retry_after) = (errors.status, errors.retry_after);
-    let frame = Frame::new(&member.visitor, "Edit memory", Section::Memories);
-    let mut response = page(status, &EditPage { frame, id, fields, errors, stored });
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
 }

@@ -5,18 +5,23 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::field_errors::{FieldErrors, FieldName};
+use crate::markdown;
 use crate::moments;
+use crate::preferences::{Preferences, Zone};
 use crate::server_client::Memory;
 use crate::tokens::CallError;
+use crate::words::{MemoryWords, Words, fill};
 
 /// What the server calls the fields of this form.
-const NAMES: [FieldName; 5] = [
-    FieldName::new("text", "text", "The text"),
-    FieldName::new("tags", "tags", "Each tag"),
-    FieldName::new("category", "category", "The category"),
-    FieldName::new("expiration_date", "expires", "The time of expiry"),
-    FieldName::new("permission", "permission", "The permission"),
-];
+fn names(words: &MemoryWords) -> [FieldName; 5] {
+    [
+        FieldName::new("text", "text", words.text_label, words.text_rule),
+        FieldName::new("tags", "tags", words.tags_label, words.tags_rule),
+        FieldName::new("category", "category", words.category_label, words.category_rule),
+        FieldName::new("expiration_date", "expires", words.expires_label, words.expires_rule),
+        FieldName::new("permission", "permission", words.permission_label, words.permission_rule),
+    ]
+}
 
 /// The fields as they were typed. Those ending in `_was` are what was there before: a field that nobody touched
 /// is not sent, so that what this form cannot express (seconds, tags with commas) is not lost.
@@ -33,6 +38,8 @@ pub(crate) struct MemoryFields {
     pub(crate) permission: String,
     pub(crate) permission_was: String,
     pub(crate) version: String,
+    /// Not empty when the person only wants to see how it looks.
+    pub(crate) preview: String,
 }
 
 impl MemoryFields {
@@ -42,9 +49,9 @@ impl MemoryFields {
     }
 
     /// The form for an existing memory.
-    pub(crate) fn of(memory: &Memory) -> Self {
+    pub(crate) fn of(memory: &Memory, zone: &Zone) -> Self {
         let (tags, category) = (memory.tags.join(", "), memory.category.clone().unwrap_or_default());
-        let expires = memory.expiration_date.map(moments::input).unwrap_or_default();
+        let expires = memory.expiration_date.map(|moment| moments::input(moment, zone)).unwrap_or_default();
         let permission = memory.permission.as_str().to_owned();
         Self {
             text: memory.text.clone(),
@@ -57,12 +64,13 @@ impl MemoryFields {
             permission_was: permission.clone(),
             permission,
             version: memory.version.to_string(),
+            preview: String::new(),
         }
     }
 
     /// Keeps what was typed but compares it from now on with what is stored.
-    pub(crate) fn rebased_on(self, memory: &Memory) -> Self {
-        let stored = Self::of(memory);
+    pub(crate) fn rebased_on(self, memory: &Memory, zone: &Zone) -> Self {
+        let stored = Self::of(memory, zone);
         Self {
             text: self.text,
             tags: self.tags,
@@ -75,29 +83,34 @@ impl MemoryFields {
 
     /// Undoes what browsers do to line ends.
     pub(crate) fn normalised(mut self) -> Self {
-        self.text = self.text.replace("\r\n", "\n");
+        self.text = Self::line_ends(&self.text);
         self
     }
 
+    /// The text as it was before a browser sent it.
+    pub(crate) fn line_ends(text: &str) -> String {
+        text.replace("\r\n", "\n")
+    }
+
     /// What `submit_memory` takes.
-    pub(crate) fn submission(&self) -> Result<Value, FieldErrors> {
+    pub(crate) fn submission(&self, preferences: &Preferences) -> Result<Value, FieldErrors> {
         let mut data = Map::new();
-        data.insert("text".into(), self.checked_text()?.into());
+        data.insert("text".into(), self.checked_text(preferences.words())?.into());
         data.insert("permission".into(), self.permission.as_str().into());
         data.insert("tags".into(), self.tag_list().into());
         if !self.category.trim().is_empty() {
             data.insert("category".into(), self.category.trim().into());
         }
-        if let Some(expiration_date) = self.expiration_date()? {
+        if let Some(expiration_date) = self.expiration_date(preferences)? {
             data.insert("expiration_date".into(), expiration_date.into());
         }
         Ok(Value::Object(data))
     }
 
     /// What `update_memory` takes.
-    pub(crate) fn change(&self, id: Uuid) -> Result<Value, FieldErrors> {
-        let version: i64 = self.version.parse().map_err(|_| FieldErrors::one("", "The form is incomplete."))?;
-        let mut data = json!({ "memory_id": id, "version": version, "text": self.checked_text()? });
+    pub(crate) fn change(&self, id: Uuid, preferences: &Preferences) -> Result<Value, FieldErrors> {
+        let version: i64 = self.version.parse().map_err(|_| FieldErrors::one("", preferences.words().memory.incomplete))?;
+        let mut data = json!({ "memory_id": id, "version": version, "text": self.checked_text(preferences.words())? });
         if self.tags != self.tags_was {
             data["tags"] = self.tag_list().into();
         }
@@ -105,7 +118,7 @@ impl MemoryFields {
             data["category"] = Some(self.category.trim()).filter(|category| !category.is_empty()).into();
         }
         if self.expires != self.expires_was {
-            data["expiration_date"] = self.expiration_date()?.into();
+            data["expiration_date"] = self.expiration_date(preferences)?.into();
         }
         if self.permission != self.permission_was {
             data["permission"] = self.permission.as_str().into();
@@ -113,21 +126,26 @@ impl MemoryFields {
         Ok(data)
     }
 
-    /// A kind of permission that this form does not offer but must not change by itself.
-    pub(crate) fn other_permission(&self) -> Option<&str> {
-        Some(self.permission_was.as_str()).filter(|word| !matches!(*word, "" | "private" | "public"))
+    /// The text as it will look, if that was asked for; safe to put into a page.
+    pub(crate) fn preview_html(&self) -> Option<String> {
+        if self.preview.is_empty() { None } else { Some(markdown::to_html(&self.text)) }
+    }
+
+    /// Whether the person still has to say with whom.
+    pub(crate) fn is_newly_shared(&self) -> bool {
+        self.permission == "shared" && self.permission_was != "shared"
     }
 
     /// What the server said about this form.
-    pub(crate) fn errors_of(error: &CallError) -> FieldErrors {
-        FieldErrors::of_call(error, &NAMES)
+    pub(crate) fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
+        FieldErrors::of_call(error, &names(&words.memory), words)
     }
 
-    fn checked_text(&self) -> Result<&str, FieldErrors> {
+    fn checked_text(&self, words: &Words) -> Result<&str, FieldErrors> {
         match self.text.chars().count() {
-            _ if self.text.trim().is_empty() => Err(FieldErrors::one("text", "Write something to remember.")),
+            _ if self.text.trim().is_empty() => Err(FieldErrors::one("text", words.memory.text_empty)),
             1..=32_768 => Ok(&self.text),
-            count => Err(FieldErrors::one("text", format!("A memory has at most 32,768 characters; this one has {count}."))),
+            count => Err(FieldErrors::one("text", fill(words.memory.text_long, count))),
         }
     }
 
@@ -141,13 +159,13 @@ impl MemoryFields {
         tags
     }
 
-    fn expiration_date(&self) -> Result<Option<String>, FieldErrors> {
+    fn expiration_date(&self, preferences: &Preferences) -> Result<Option<String>, FieldErrors> {
         if self.expires.trim().is_empty() {
             return Ok(None);
         }
-        match moments::from_input(&self.expires) {
+        match moments::from_input(&self.expires, &preferences.zone) {
             Some(moment) => Ok(Some(moments::machine(moment))),
-            None => Err(FieldErrors::one("expires", "Write the time as 2027-01-31T18:00, or leave it empty.")),
+            None => Err(FieldErrors::one("expires", preferences.words().memory.expires_form)),
         }
     }
 }
@@ -158,6 +176,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::MemoryFields;
+    use crate::preferences::Preferences;
 
     #[test]
     fn untouched_fields_are_not_sent() {
@@ -175,7 +194,7 @@ mod tests {
         };
         let id = Uuid::nil();
 
-        let data = fields.change(id).expect("a change");
+        let data = fields.change(id, &Preferences::default()).expect("a change");
 
         assert_eq!(data, json!({ "memory_id": id, "version": 3, "text": "tea", "category": null }));
     }

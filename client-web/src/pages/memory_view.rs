@@ -4,8 +4,10 @@ use uuid::Uuid;
 
 use crate::markdown;
 use crate::moments;
+use crate::preferences::Preferences;
 use crate::server_client::{Memory, Permission};
-use crate::visitor::Person;
+use crate::visitor::Member;
+use crate::words::MemoryWords;
 
 /// A tag and the list of memories that have it.
 #[derive(Debug, Clone)]
@@ -22,8 +24,8 @@ pub(crate) struct MomentView {
 }
 
 impl MomentView {
-    fn new(moment: time::OffsetDateTime) -> Self {
-        Self { readable: moments::readable(moment), machine: moments::machine(moment) }
+    pub(crate) fn new(moment: time::OffsetDateTime, preferences: &Preferences) -> Self {
+        Self { readable: moments::readable(moment, preferences), machine: moments::machine(moment) }
     }
 }
 
@@ -31,9 +33,12 @@ impl MomentView {
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryView {
     pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
     pub(crate) text: String,
-    pub(crate) permission: String,
-    pub(crate) is_public: bool,
+    pub(crate) permission: &'static str,
+    pub(crate) permission_code: &'static str,
+    /// The picture that says the same as `permission`.
+    pub(crate) icon: &'static str,
     pub(crate) is_private: bool,
     pub(crate) is_own: bool,
     pub(crate) is_changed: bool,
@@ -45,21 +50,25 @@ pub(crate) struct MemoryView {
     pub(crate) expires: Option<MomentView>,
     pub(crate) created: MomentView,
     pub(crate) updated: MomentView,
+    no_words: &'static str,
 }
 
 impl MemoryView {
-    pub(crate) fn new(memory: &Memory, reader: &Person) -> Self {
+    pub(crate) fn new(memory: &Memory, reader: &Member) -> Self {
+        let (words, preferences) = (&reader.words().memory, reader.preferences());
         let search_note = match memory.embedding_status.as_str() {
-            "pending" => Some("Search by meaning will find this memory in a moment."),
-            "failed" => Some("Search by meaning cannot find this memory."),
+            "pending" => Some(words.pending),
+            "failed" => Some(words.unembedded),
             _ => None,
         };
-        let owner = reader.connection.as_ref().map(|connection| connection.server_user_id);
+        let owner = reader.person.connection.as_ref().map(|connection| connection.server_user_id);
         Self {
             id: memory.id,
+            user_id: memory.user_id,
             text: memory.text.clone(),
-            permission: memory.permission.label().to_owned(),
-            is_public: memory.permission == Permission::Public,
+            permission: permission_label(memory.permission, words),
+            permission_code: memory.permission.as_str(),
+            icon: permission_icon(memory.permission),
             is_private: memory.permission == Permission::Private,
             is_own: owner == Some(memory.user_id),
             is_changed: memory.updated_at != memory.created_at,
@@ -67,9 +76,10 @@ impl MemoryView {
             search_note,
             tags: memory.tags.iter().map(|tag| TagView { name: tag.clone(), href: tag_path(tag) }).collect(),
             category: memory.category.clone(),
-            expires: memory.expiration_date.map(MomentView::new),
-            created: MomentView::new(memory.created_at),
-            updated: MomentView::new(memory.updated_at),
+            expires: memory.expiration_date.map(|moment| MomentView::new(moment, preferences)),
+            created: MomentView::new(memory.created_at, preferences),
+            updated: MomentView::new(memory.updated_at, preferences),
+            no_words: words.no_words,
         }
     }
 
@@ -81,7 +91,26 @@ impl MemoryView {
     /// The beginning of the text for lists.
     pub(crate) fn excerpt(&self) -> String {
         let excerpt = markdown::excerpt(&self.text, 280);
-        if excerpt.is_empty() { "(no words)".to_owned() } else { excerpt }
+        if excerpt.is_empty() { self.no_words.to_owned() } else { excerpt }
+    }
+}
+
+/// Who may see it, for people.
+pub(crate) fn permission_label(permission: Permission, words: &MemoryWords) -> &'static str {
+    match permission {
+        Permission::Private => words.private,
+        Permission::Public => words.public,
+        Permission::Shared => words.shared,
+        Permission::Aggregate => words.aggregate,
+    }
+}
+
+fn permission_icon(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Private => "i-lock",
+        Permission::Public => "i-globe",
+        Permission::Shared => "i-people",
+        Permission::Aggregate => "i-chart",
     }
 }
 

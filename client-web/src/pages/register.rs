@@ -13,12 +13,13 @@ use uuid::Uuid;
 use super::field_errors::FieldErrors;
 use crate::accounts::{Email, Username, check_new_password};
 use crate::db::people::{self, NewPerson};
-use crate::error::{Explanation, PageError, see_other};
+use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::VisitorForm;
 use crate::frame::{Frame, Section, page};
 use crate::limits::{self, Decision, Try};
 use crate::state::AppState;
 use crate::visitor::Visitor;
+use crate::words::Words;
 
 /// What the form asks for.
 #[derive(Default, Deserialize)]
@@ -53,7 +54,7 @@ pub(crate) async fn submit(
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     VisitorForm { visitor, fields }: VisitorForm<Fields>,
 ) -> Result<Response, PageError> {
-    let (username, email) = match check(&fields) {
+    let (username, email) = match check(&fields, visitor.words()) {
         Ok(names) => names,
         Err(errors) => return Ok(form_page(&visitor, fields, errors)),
     };
@@ -74,8 +75,8 @@ pub(crate) async fn submit(
     };
     if !people::insert(&state.pool, &person).await? {
         // Which of the two is not said.
-        let message = "This username or e-mail address is taken. Please choose another one.";
-        return Ok(form_page(&visitor, fields, FieldErrors::one("username", message)));
+        let errors = FieldErrors::one("username", visitor.words().account.taken);
+        return Ok(form_page(&visitor, fields, errors));
     }
     permit.take_back(&state.pool).await?;
     visitor.sign_in(id).await?;
@@ -83,12 +84,12 @@ pub(crate) async fn submit(
     Ok(see_other("/connect"))
 }
 
-fn check(fields: &Fields) -> Result<(Username, Option<Email>), FieldErrors> {
+fn check(fields: &Fields, words: &Words) -> Result<(Username, Option<Email>), FieldErrors> {
     let mut errors = FieldErrors::none();
-    let username = Username::parse(&fields.username).map_err(|message| errors.add("username", message));
-    let email = Email::parse(&fields.email).map_err(|message| errors.add("email", message));
-    if let Err(message) = check_new_password(&fields.password, &fields.username) {
-        errors.add("password", message);
+    let username = Username::parse(&fields.username).map_err(|problem| errors.add("username", problem.said(words)));
+    let email = Email::parse(&fields.email).map_err(|problem| errors.add("email", problem.said(words)));
+    if let Err(problem) = check_new_password(&fields.password, &fields.username) {
+        errors.add("password", problem.said(words));
     }
     match (username, email) {
         (Ok(username), Ok(email)) if errors.is_empty() => Ok((username, email)),
@@ -97,14 +98,11 @@ fn check(fields: &Fields) -> Result<(Username, Option<Email>), FieldErrors> {
 }
 
 fn too_many(seconds: u64) -> PageError {
-    let message = format!("Too many names were tried from your address. Please wait {seconds} seconds.");
-    let mut explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, "A little slower, please", message);
-    explanation.retry_after = Some(seconds);
-    explanation.into()
+    Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManyNames(seconds)).retry_after(seconds).into()
 }
 
 fn form_page(visitor: &Visitor, fields: Fields, errors: FieldErrors) -> Response {
-    let frame = Frame::new(visitor, "Create an account", Section::Register);
+    let frame = Frame::new(visitor, visitor.words().account.create, Section::Register);
     let status = errors.status;
     page(status, &RegisterPage { frame, username: fields.username, email: fields.email, errors })
 }

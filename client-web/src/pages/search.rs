@@ -1,19 +1,25 @@
-//! Searching memories by meaning.
+//! Searching memories: by meaning, by words, or by both.
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::field_errors::{FieldErrors, FieldName};
 use super::memory_view::MemoryView;
+use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{SearchHits, ToolError};
+use crate::server_client::{Figures, Hit, SearchHits, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
+use crate::words::{Words, fill};
+
+/// Hits on the page.
+const PAGE_SIZE: u32 = 20;
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,12 +27,24 @@ use crate::visitor::Member;
 pub(crate) struct Wish {
     q: String,
     scope: String,
+    mode: String,
+    tag: String,
+    category: String,
+    expiry: String,
 }
 
 struct HitView {
     memory: MemoryView,
     /// 0.00 to 1.00
     score: String,
+    /// How near the meaning is, from -1.00 to 1.00; there is none where only words were compared.
+    similarity: Option<String>,
+}
+
+/// What was found, with how many there are in words.
+struct Found {
+    hits: Vec<HitView>,
+    count: String,
 }
 
 #[derive(Template)]
@@ -35,45 +53,81 @@ struct SearchPage {
     frame: Frame,
     wish: Wish,
     errors: FieldErrors,
-    hits: Option<Vec<HitView>>,
+    vocabulary: Figures,
+    found: Option<Found>,
 }
 
 impl Wish {
+    fn is_filtered(&self) -> bool {
+        [&self.tag, &self.category, &self.expiry].iter().any(|value| !value.trim().is_empty())
+    }
+
     fn data(&self) -> Value {
-        let mut data = json!({ "query": self.q.trim(), "limit": 20 });
-        if matches!(self.scope.as_str(), "public" | "all") {
+        let mut data = json!({ "query": self.q.trim(), "limit": PAGE_SIZE });
+        if matches!(self.scope.as_str(), "shared" | "public" | "all") {
             data["scope"] = self.scope.as_str().into();
+        }
+        if matches!(self.mode.as_str(), "semantic" | "keyword") {
+            data["mode"] = self.mode.as_str().into();
+        }
+        if !self.tag.trim().is_empty() {
+            data["tags"] = json!([self.tag.trim()]);
+        }
+        if !self.category.trim().is_empty() {
+            data["category"] = self.category.trim().into();
+        }
+        if matches!(self.expiry.as_str(), "expired" | "all") {
+            data["expiration_status"] = self.expiry.as_str().into();
         }
         data
     }
 }
 
 /// `GET /search?q=`
-pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wish): Query<Wish>) -> Result<Response, PageError> {
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    member: Member,
+    headers: HeaderMap,
+    Query(wish): Query<Wish>,
+) -> Result<Response, PageError> {
     if member.person.connection.is_none() {
         return Ok(see_other("/connect"));
     }
-    if wish.q.trim().is_empty() {
-        return Ok(search_page(&member, wish, FieldErrors::none(), None));
-    }
-    match tokens::call_tool::<SearchHits>(&state, &member.person, "query_memory", &wish.data()).await {
-        Ok(found) => {
-            let hits = found.memories.iter().map(|hit| HitView {
-                memory: MemoryView::new(&hit.memory, &member.person),
-                score: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
-            });
-            let hits = hits.collect();
-            Ok(search_page(&member, wish, FieldErrors::none(), Some(hits)))
+    // The page's script, which asks while somebody types, takes over the results and nothing else.
+    let is_for_script = headers.get("sec-fetch-dest").is_some_and(|value| value == "empty");
+    let vocabulary = if is_for_script { Figures::default() } else { vocabulary::known(&state, &member).await };
+    let frame = Frame::new(&member.visitor, member.words().search.title, Section::Search);
+    let mut template = SearchPage { frame, wish, errors: FieldErrors::none(), vocabulary, found: None };
+    if !template.wish.q.trim().is_empty() {
+        let data = template.wish.data();
+        match tokens::call_tool::<SearchHits>(&state, &member.person, "query_memory", &data).await {
+            Ok(hits) => template.found = Some(found(&hits, &member)),
+            Err(error @ CallError::Tool(ToolError::Invalid(_))) => template.errors = errors_of(&error, member.words()),
+            Err(error) => return Err(error.into()),
         }
-        Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
-            let errors = FieldErrors::of_call(&error, &[FieldName::new("query", "q", "The question")]);
-            Ok(search_page(&member, wish, errors, None))
-        }
-        Err(error) => Err(error.into()),
     }
+    Ok(page(template.errors.status, &template))
 }
 
-fn search_page(member: &Member, wish: Wish, errors: FieldErrors, hits: Option<Vec<HitView>>) -> Response {
-    let frame = Frame::new(&member.visitor, "Search", Section::Search);
-    page(errors.status, &SearchPage { frame, wish, errors, hits })
+fn found(answer: &SearchHits, member: &Member) -> Found {
+    let view = |hit: &Hit| HitView {
+        memory: MemoryView::new(&hit.memory, member),
+        score: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
+        similarity: hit.similarity.map(|similarity| format!("{similarity:.2}")),
+    };
+    let words = &member.words().search;
+    let count = match answer.total_found {
+        1 => words.found_one.to_owned(),
+        many => fill(words.found_many, many),
+    };
+    Found { hits: answer.memories.iter().map(view).collect(), count }
+}
+
+fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
+    let fields = [
+        FieldName::new("query", "q", words.search.question_label, words.search.question_rule),
+        FieldName::new("tags", "tag", words.memory.tag_label, words.memory.tags_rule),
+        FieldName::new("category", "category", words.memory.category_label, words.memory.category_rule),
+    ];
+    FieldErrors::of_call(error, &fields, words)
 }

@@ -29,7 +29,11 @@ pub(crate) struct Answer {
 impl Answer {
     /// Sends a request and reads the answer up to the size limit. A server that is not ready counts as away.
     pub(crate) async fn to(request: reqwest::RequestBuilder) -> Result<Self, Outage> {
-        let mut response = request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?;
+        Self::read(request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?).await
+    }
+
+    /// Reads an answer that has begun to come.
+    pub(crate) async fn read(mut response: reqwest::Response) -> Result<Self, Outage> {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
@@ -51,5 +55,10 @@ impl Answer {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Outage> {
         // The parser's error would quote what a person wrote.
         serde_json::from_slice(&self.body).map_err(|_| Outage::Unusable("it is not the JSON that was expected"))
+    }
+
+    /// Reads an answer without a body.
+    pub(crate) fn nothing<T: DeserializeOwned>(&self) -> Result<T, Outage> {
+        serde_json::from_value(serde_json::Value::Null).map_err(|_| Outage::Unusable("it has no body"))
     }
 }

@@ -1,6 +1,6 @@
 //! What the server says about memories.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -13,6 +13,9 @@ pub(crate) struct Memory {
     pub(crate) permission: Permission,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
+    /// Only given to the owner.
+    #[serde(default)]
+    pub(crate) shared_with: Option<SharedWith>,
     #[serde(default)]
     pub(crate) category: Option<String>,
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -28,40 +31,30 @@ pub(crate) struct Memory {
     pub(crate) updated_at: OffsetDateTime,
 }
 
-/// Who may see a memory. Kinds that this application does not offer are shown and kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
+/// The people and groups who may see a memory while it is shared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SharedWith {
+    pub(crate) users: Vec<Uuid>,
+    pub(crate) groups: Vec<Uuid>,
+}
+
+/// Who may see a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Permission {
     Private,
     Public,
-    Other(String),
-}
-
-impl From<String> for Permission {
-    fn from(word: String) -> Self {
-        match word.as_str() {
-            "private" => Self::Private,
-            "public" => Self::Public,
-            _ => Self::Other(word),
-        }
-    }
+    Shared,
+    Aggregate,
 }
 
 impl Permission {
-    pub(crate) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::Public => "public",
-            Self::Other(word) => word,
-        }
-    }
-
-    /// The word as a label on a page.
-    pub(crate) fn label(&self) -> &str {
-        match self {
-            Self::Private => "Private",
-            Self::Public => "Public",
-            Self::Other(word) => word,
+            Self::Shared => "shared",
+            Self::Aggregate => "aggregate",
         }
     }
 }
@@ -82,10 +75,33 @@ pub(crate) struct Hit {
     pub(crate) memory: Memory,
     /// 0 to 1, higher is nearer.
     pub(crate) score: f64,
+    /// Cosine of the meanings; none where only words were compared.
+    #[serde(default)]
+    pub(crate) similarity: Option<f64>,
 }
 
 /// What a search found, nearest first.
 #[derive(Debug, Deserialize)]
 pub(crate) struct SearchHits {
+    /// How many there are, those included that are not given.
+    #[serde(default)]
+    pub(crate) total_found: i64,
     pub(crate) memories: Vec<Hit>,
+}
+
+/// A memory as it was at one version.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) version: i64,
+    pub(crate) text: String,
+    pub(crate) permission: Permission,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(crate) changed_at: OffsetDateTime,
+}
+
+/// Some versions of a memory, the newest first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct VersionPage {
+    pub(crate) versions: Vec<Version>,
+    pub(crate) next_cursor: Option<String>,
 }

@@ -4,20 +4,26 @@
 //! server that hangs or talks too much costs one readable error page.
 
 mod answer;
+mod figures;
 mod memories;
+mod people;
 mod registration;
 mod tokens;
 mod tools;
+mod transfers;
 
 use std::time::Duration;
 
 use picard_crypto::{ExposeSecret, SecretString};
 
 pub(crate) use answer::Outage;
-pub(crate) use memories::{Memory, MemoryPage, Permission, SearchHits};
+pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
+pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
+pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
-pub(crate) use tools::{FieldMessage, ToolError};
+pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};
+pub(crate) use transfers::{ImportProgress, ImportStarted};
 
 /// What this application shows the server to prove who it is.
 #[derive(Debug, Clone)]

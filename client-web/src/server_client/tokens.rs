@@ -20,15 +20,10 @@ pub(crate) struct Grant {
     pub(crate) access_token: SecretString,
     pub(crate) refresh_token: SecretString,
     pub(crate) expires_in: u32,
-    #[serde(default = "requested_scope")]
-    pub(crate) scope: String,
+    /// Left out when it is what was asked for (RFC 6749, section 5.1).
+    pub(crate) scope: Option<String>,
     /// Only in the answer to a mint.
     pub(crate) user_id: Option<Uuid>,
-}
-
-/// What is asked for, and what an answer without `scope` means (RFC 6749, section 5.1).
-fn requested_scope() -> String {
-    "memories:read memories:write".to_owned()
 }
 
 /// For whom tokens are to be minted.
@@ -38,6 +33,8 @@ pub(crate) struct MintRequest<'a> {
     pub(crate) email: Option<&'a str>,
     /// Whether the server may create the account.
     pub(crate) is_first_time: bool,
+    /// What the tokens shall allow.
+    pub(crate) scope: &'a str,
 }
 
 /// Why the server gave no tokens.
@@ -75,7 +72,7 @@ impl ServerClient {
             "client_secret": client.secret(),
             "username": request.username,
             "create_if_not_exists": request.is_first_time,
-            "scope": requested_scope(),
+            "scope": request.scope,
         });
         if let Some(email) = request.email {
             body["email"] = email.into();

@@ -1,6 +1,8 @@
-//! Tools: `POST /api/tools`, one call for everything that one can do with memories.
+//! One call of the server for a person: `POST /api/tools` for what one can do with memories, and the rest of its API.
 
-use http::StatusCode;
+use axum::body::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
 use picard_crypto::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,15 +18,17 @@ pub(crate) struct FieldMessage {
     pub(crate) message: String,
 }
 
-/// Why a tool did not do what it was asked.
+/// Why the server did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
     #[error("the access token is not valid any more")]
     InvalidToken,
     #[error("the server found something wrong with the request")]
     Invalid(Vec<FieldMessage>),
-    #[error("there is no such memory")]
+    #[error("there is no such thing")]
     NotFound,
+    #[error("the token does not allow this")]
+    MissingScope,
     #[error("the person may not do this")]
     Forbidden,
     #[error("the memory has changed in the meantime")]
@@ -39,42 +43,91 @@ pub(crate) enum ToolError {
     Outage(#[from] Outage),
 }
 
-#[derive(Deserialize)]
-struct ToolAnswer<T> {
-    data: T,
+/// A request that a person's token goes with.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    /// A file and its kind.
+    file: Option<(&'static str, Bytes)>,
+}
+
+impl Call {
+    /// Reads something. `path` has no query.
+    pub(crate) fn get(path: &str, query: &[(&str, &str)]) -> Self {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        Self { method: Method::GET, path, body: None, file: None }
+    }
+
+    /// Changes something. What is answered without a body is `()`.
+    pub(crate) fn send(method: Method, path: &str, body: Option<Value>) -> Self {
+        Self { method, path: path.to_owned(), body, file: None }
+    }
+
+    /// Sends a file as it is.
+    pub(crate) fn upload(path: &str, kind: &'static str, file: Vec<u8>) -> Self {
+        Self { method: Method::POST, path: path.to_owned(), body: None, file: Some((kind, file.into())) }
+    }
+
+    /// Uses a tool. Its answer is a `ToolAnswer`.
+    pub(crate) fn tool(tool: &str, data: &Value) -> Self {
+        Self::send(Method::POST, "/api/tools", Some(json!({ "tool": tool, "data": data })))
+    }
+}
+
+/// What a tool answers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ToolAnswer<T> {
+    pub(crate) data: T,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
+    code: String,
     errors: Vec<FieldMessage>,
 }
 
 impl ServerClient {
-    /// Calls a tool for the person that the token belongs to.
-    pub(crate) async fn call_tool<T: DeserializeOwned>(
-        &self,
-        token: &SecretString,
-        tool: &str,
-        data: &Value,
-    ) -> Result<T, ToolError> {
-        let request = self
-            .http
-            .post(self.url("/api/tools"))
-            .bearer_auth(token.expose_secret())
-            .json(&json!({ "tool": tool, "data": data }));
+    /// Makes a call for the person that the token belongs to.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, token: &SecretString, call: &Call) -> Result<T, ToolError> {
+        let mut request = self.http.request(call.method.clone(), self.url(&call.path)).bearer_auth(token.expose_secret());
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        if let Some((kind, file)) = &call.file {
+            request = request.header(CONTENT_TYPE, *kind).body(file.clone());
+        }
         let answer = Answer::to(request).await?;
         match answer.status {
-            StatusCode::OK => Ok(answer.json::<ToolAnswer<T>>()?.data),
-            StatusCode::UNAUTHORIZED => Err(ToolError::InvalidToken),
-            StatusCode::FORBIDDEN => Err(ToolError::Forbidden),
-            StatusCode::NOT_FOUND => Err(ToolError::NotFound),
-            StatusCode::CONFLICT => Err(ToolError::Conflict),
-            StatusCode::PRECONDITION_FAILED => Err(ToolError::VersionMismatch),
-            StatusCode::PAYLOAD_TOO_LARGE => Err(ToolError::TooLarge),
-            StatusCode::TOO_MANY_REQUESTS => Err(ToolError::RateLimited(answer.retry_after)),
-            StatusCode::UNPROCESSABLE_ENTITY => Err(ToolError::Invalid(answer.json::<Problem>().unwrap_or_default().errors)),
-            _ => Err(Outage::Unusable("its status is not one that a tool gives").into()),
+            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => Ok(answer.json()?),
+            StatusCode::NO_CONTENT => Ok(answer.nothing()?),
+            _ => Err(failure(&answer)),
         }
+    }
+}
+
+/// What an answer that is no success means.
+pub(super) fn failure(answer: &Answer) -> ToolError {
+    match answer.status {
+        StatusCode::UNAUTHORIZED => ToolError::InvalidToken,
+        StatusCode::FORBIDDEN => forbidden(answer),
+        StatusCode::NOT_FOUND => ToolError::NotFound,
+        StatusCode::CONFLICT => ToolError::Conflict,
+        StatusCode::PRECONDITION_FAILED => ToolError::VersionMismatch,
+        StatusCode::PAYLOAD_TOO_LARGE => ToolError::TooLarge,
+        StatusCode::TOO_MANY_REQUESTS => ToolError::RateLimited(answer.retry_after),
+        StatusCode::UNPROCESSABLE_ENTITY => ToolError::Invalid(answer.json::<Problem>().unwrap_or_default().errors),
+        _ => Outage::Unusable("its status is not one that is expected").into(),
+    }
+}
+
+/// Asking for more scopes mends one, nothing mends the other.
+fn forbidden(answer: &Answer) -> ToolError {
+    match answer.json::<Problem>().unwrap_or_default().code.as_str() {
+        "insufficient_scope" => ToolError::MissingScope,
+        _ => ToolError::Forbidden,
     }
 }

@@ -38,11 +38,19 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
     let grace = house.member("grace").await;
     let paths = [
         "/logout".to_owned(),
+        "/profile".to_owned(),
+        "/groups".to_owned(),
+        "/import".to_owned(),
+        "/groups/00000000-0000-4000-8000-000000000000".to_owned(),
         "/connect".to_owned(),
         "/connections/disconnect".to_owned(),
         "/memories/new".to_owned(),
         format!("{path}/edit"),
         format!("{path}/delete"),
+        format!("{path}/restore"),
+        format!("{path}/sharing"),
+        "/memories/undo".to_owned(),
+        "/memories/preview".to_owned(),
         format!("{path}/permission"),
     ];
 

@@ -9,8 +9,8 @@ use crate::kit::House;
 async fn every_page_carries_the_security_headers_log_04(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-                  frame-ancestors 'none'";
+    let policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
     for path in ["/", "/login", "/memories", "/connections", "/nowhere", "/health", "/memories/x", "/search"] {
         let page = browser.get(path).await;
@@ -22,7 +22,8 @@ async fn every_page_carries_the_security_headers_log_04(pool: PgPool) {
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
         assert_eq!(page.header("x-request-id").len(), 36);
         assert!(!page.headers.contains_key("strict-transport-security"));
-        assert!(!page.contains("<script") && !page.contains(" style=") && !page.contains("javascript:"));
+        let scripts = page.body.matches("<script").count() - page.body.matches(r#"<script src="/static/"#).count();
+        assert!(scripts == 0 && !page.contains(" style=") && !page.contains("javascript:"), "{path}");
     }
 }
 
@@ -60,7 +61,7 @@ async fn a_slash_at_the_end_makes_no_difference(pool: PgPool) {
     let browser = house.connected("ada").await;
     let stranger = house.stranger();
 
-    for path in ["/memories", "/memories/new", "/connections", "/connect", "/search", "/health"] {
+    for path in ["/memories", "/memories/new", "/connections", "/connect", "/groups", "/profile", "/search", "/health"] {
         let (bare, slashed) = (browser.get(path).await, browser.get(&format!("{path}/")).await);
         assert_eq!((bare.status, slashed.status), (StatusCode::OK, StatusCode::OK), "{path}");
     }
@@ -90,6 +91,43 @@ async fn no_token_and_no_secret_is_in_any_page_web_05(pool: PgPool) {
         }
         assert!(!everything.contains(crate::kit::CLIENT_SECRET) && !everything.contains("gAAAA"), "{path}");
     }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn the_page_and_its_files_stay_small(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    for number in 0..20 {
+        browser.write(&format!("{number} {}", "a thought of some length ".repeat(40))).await;
+    }
+    let files = |page: &crate::kit::Page| {
+        let parts = page.body.split('"').filter(|part| part.starts_with("/static/"));
+        parts.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+
+    for path in ["/login", "/memories", "/search?q=thought"] {
+        let page = browser.get(path).await;
+        let mut size = page.body.len();
+        for file in files(&page) {
+            let file = browser.get(&file).await;
+            assert_eq!(file.status, StatusCode::OK);
+            size += file.body.len();
+        }
+        assert!(size < 100 * 1024, "{path} transfers {size} bytes");
+    }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn the_script_is_a_file_of_our_own(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.stranger();
+    let home = browser.get("/").await;
+    let (_, rest) = home.body.split_once(r#"<script src=""#).expect("a script");
+    let script = browser.get(rest.split('"').next().expect("a path")).await;
+
+    assert_eq!((script.status, script.header("content-type")), (StatusCode::OK, "text/javascript; charset=utf-8"));
+    assert_eq!(script.header("cache-control"), "public, max-age=31536000, immutable");
+    assert!(!script.contains("innerHTML") && !script.contains("eval("), "WEB-01");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

@@ -98,6 +98,15 @@ impl Browser {
         self.send(self.http.get(self.url(path))).await
     }
 
+    /// Asks for a page with these headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Page {
+        let mut request = self.http.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
     /// Sends a form with the token of the last page that had one.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.csrf();
@@ -118,6 +127,12 @@ impl Browser {
             request = request.header(*name, *value);
         }
         self.send(request).await
+    }
+
+    /// Sends a file as the page's script does.
+    pub(crate) async fn send_file(&self, path: &str, csrf: &str, file: String) -> Page {
+        let request = self.http.post(self.url(path)).header("x-csrf-token", csrf);
+        self.send(request.header("content-type", "application/octet-stream").body(file)).await
     }
 
     fn url(&self, path: &str) -> String {

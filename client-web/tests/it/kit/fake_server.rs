@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Form, Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::fake_tools;
+use super::{fake_groups, fake_tools, fake_transfers};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -34,8 +34,20 @@ pub(crate) struct Memo {
     pub(crate) people: HashMap<String, Uuid>,
     pub(crate) access_tokens: HashMap<String, Uuid>,
     pub(crate) refresh_tokens: HashMap<String, Uuid>,
+    /// What each person allows.
+    pub(crate) scopes: HashMap<Uuid, String>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) memories: Vec<Value>,
+    /// What changed memories said before, the oldest first.
+    pub(crate) versions: Vec<Value>,
+    /// What was searched for.
+    pub(crate) queries: Vec<Value>,
+    /// What happened to whoever asks.
+    pub(crate) events: Vec<Value>,
+    /// What was imported.
+    pub(crate) imports: Vec<Value>,
+    /// Groups of everybody.
+    pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
     pub(crate) reuses: usize,
@@ -44,7 +56,7 @@ pub(crate) struct Memo {
     pub(crate) issued: Vec<String>,
 }
 
-type Shared = Arc<Mutex<Memo>>;
+pub(super) type Shared = Arc<Mutex<Memo>>;
 
 /// The server, until it is dropped.
 pub(crate) struct FakeServer {
@@ -68,6 +80,16 @@ impl FakeServer {
             .route("/token", post(refresh))
             .route("/revoke", post(revoke))
             .route("/api/tools", post(tools))
+            .route("/api/users/me/analytics", get(analytics))
+            .route("/api/users/me/activity", get(activity))
+            .route("/api/connections", get(connections))
+            .route("/api/memories/import", post(fake_transfers::import).layer(DefaultBodyLimit::disable()))
+            .route("/api/imports/{id}", get(fake_transfers::progress))
+            .route("/api/memories/export", get(fake_transfers::export))
+            .route("/api/users", get(directory))
+            .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
+            .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))
+            .route("/api/groups/{id}/members/{user_id}", put(fake_groups::add).delete(fake_groups::remove))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -98,7 +120,7 @@ impl FakeServer {
     }
 }
 
-fn troubled(memo: &Shared, path: &str) -> Option<Response> {
+pub(super) fn troubled(memo: &Shared, path: &str) -> Option<Response> {
     let trouble = memo.lock().expect("a lock").troubles.get(path).cloned();
     trouble.map(|trouble| match trouble {
         Trouble::Says(status, body) => {
@@ -119,7 +141,7 @@ fn grant(memo: &mut Memo, person: Uuid) -> Value {
     memo.issued.extend([access.clone(), refresh.clone()]);
     json!({
         "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 3600,
-        "scope": "memories:read memories:write", "user_id": person,
+        "scope": memo.scopes[&person], "user_id": person,
     })
 }
 
@@ -135,8 +157,10 @@ async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
     if body["create_if_not_exists"] != true && !memo.people.contains_key(&username) {
         return problem(StatusCode::NOT_FOUND, "user_not_found");
     }
+    let scope = body["scope"].as_str().expect("a scope").to_owned();
     memo.mints.push(body);
     let person = *memo.people.entry(username).or_insert_with(Uuid::new_v4);
+    memo.scopes.insert(person, scope);
     Json(grant(&mut memo, person)).into_response()
 }
 
@@ -190,14 +214,58 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
     if let Some(response) = troubled(&memo, "/api/tools") {
         return response;
     }
-    let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut memo = memo.lock().expect("a lock");
-    let Some(person) = token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied() else {
+    let Some(person) = bearer(&memo, &headers) else {
         return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
     };
     let tool = call["tool"].as_str().expect("a tool");
-    match fake_tools::call(&mut memo.memories, person, tool, &call["data"]) {
+    match fake_tools::call(&mut memo, person, tool, &call["data"]) {
         Ok(data) => Json(json!({"tool": tool, "data": data})).into_response(),
         Err((status, body)) => (status, Json(body)).into_response(),
     }
+}
+
+/// Whose token it is.
+pub(super) fn bearer(memo: &Memo, headers: &HeaderMap) -> Option<Uuid> {
+    let token = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    token.strip_prefix("Bearer ").and_then(|token| memo.access_tokens.get(token)).copied()
+}
+
+async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    let memo = memo.lock().expect("a lock");
+    let Some(person) = bearer(&memo, &headers) else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let own: Vec<&Value> = memo.memories.iter().filter(|memory| memory["user_id"] == json!(person)).collect();
+    let tags = own.iter().flat_map(|memory| memory["tags"].as_array().cloned().unwrap_or_default());
+    let categories = own.iter().map(|memory| memory["category"].clone()).filter(Value::is_string);
+    let tags: Vec<Value> = tags.map(|tag| json!({"tag": tag, "count": 1})).collect();
+    let categories: Vec<Value> = categories.map(|category| json!({"category": category, "count": 1})).collect();
+    let months = json!([{"month": "2026-02", "count": 1}, {"month": "2026-01", "count": 2}]);
+    let total = json!({"total": own.len(), "private": own.len()});
+    Json(json!({"memories": total, "tags": tags, "categories": categories, "months": months})).into_response()
+}
+
+async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+    let memo = memo.lock().expect("a lock");
+    if bearer(&memo, &headers).is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let wanted = query.get("query").cloned().unwrap_or_default();
+    let found = memo.people.iter().filter(|(name, _)| name.contains(&wanted));
+    let users: Vec<Value> =
+        found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": []})).collect();
+    Json(json!({"users": users, "next_cursor": null})).into_response()
+}
+
+async fn activity(State(memo): State<Shared>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let memo = memo.lock().expect("a lock");
+    let is_wanted = |event: &&Value| query.get("event").is_none_or(|wanted| event["event"] == wanted.as_str());
+    let events: Vec<Value> = memo.events.iter().filter(is_wanted).cloned().collect();
+    Json(json!({"events": events, "next_cursor": "more & more"})).into_response()
+}
+
+async fn connections() -> Response {
+    let connection = json!({"client_id": CLIENT_ID, "client_name": "My <b>editor</b>", "scopes": ["memories:read"]});
+    Json(json!({"connections": [connection]})).into_response()
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::fake_server::Memo;
+
 type Failure = (StatusCode, Value);
 
 fn not_found() -> Failure {
@@ -16,8 +18,24 @@ fn invalid(field: &str, message: &str) -> Failure {
 }
 
 /// Does what a tool does.
-pub(crate) fn call(memories: &mut Vec<Value>, person: Uuid, tool: &str, data: &Value) -> Result<Value, Failure> {
+pub(crate) fn call(memo: &mut Memo, person: Uuid, tool: &str, data: &Value) -> Result<Value, Failure> {
+    if matches!(tool, "update_memory" | "restore_memory") {
+        let index = position(&memo.memories, person, data)?;
+        memo.versions.push(memo.memories[index].clone());
+    }
+    if tool == "query_memory" {
+        memo.queries.push(data.clone());
+    }
+    let Memo { memories, versions, .. } = memo;
     match tool {
+        "memory_history" => history(memories, versions, person, data),
+        "restore_memory" => {
+            let index = position(memories, person, data)?;
+            let is_wanted = |old: &&Value| old["id"] == data["memory_id"] && old["version"] == data["version"];
+            memories[index]["text"] = versions.iter().find(is_wanted).ok_or_else(not_found)?["text"].clone();
+            memories[index]["version"] = json!(memories[index]["version"].as_i64().unwrap_or_default() + 1);
+            Ok(memories[index].clone())
+        }
         "submit_memory" => submit(memories, person, data),
         "get_memories" => list(memories, person, data),
         "query_memory" => Ok(search(memories, person, data)),
@@ -26,6 +44,9 @@ pub(crate) fn call(memories: &mut Vec<Value>, person: Uuid, tool: &str, data: &V
         "modify_permissions" => {
             let index = position(memories, person, data)?;
             memories[index]["permission"] = data["permission"].clone();
+            if let Some(shared_with) = data.get("shared_with") {
+                memories[index]["shared_with"] = shared_with.clone();
+            }
             Ok(memories[index].clone())
         }
         "delete_memory" => {
@@ -41,14 +62,31 @@ fn position(memories: &[Value], person: Uuid, data: &Value) -> Result<usize, Fai
     memories.iter().position(|memory| memory["id"] == data["memory_id"] && is_visible(memory)).ok_or_else(not_found)
 }
 
+fn history(memories: &[Value], versions: &[Value], person: Uuid, data: &Value) -> Result<Value, Failure> {
+    let current = &memories[position(memories, person, data)?];
+    let old = versions.iter().rev().filter(|version| version["id"] == data["memory_id"]);
+    let view = |memory: &Value| {
+        json!({
+            "version": memory["version"], "text": memory["text"], "permission": memory["permission"],
+            "changed_at": memory["updated_at"], "client_id": null,
+        })
+    };
+    let versions: Vec<Value> = std::iter::once(current).chain(old).map(view).collect();
+    Ok(json!({"versions": versions, "next_cursor": null}))
+}
+
 fn submit(memories: &mut Vec<Value>, person: Uuid, data: &Value) -> Result<Value, Failure> {
     if data["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "forbidden")) {
         return Err(invalid("tags[0]", "must not be forbidden"));
     }
+    let key = &data["idempotency_key"];
+    if let Some(known) = memories.iter().find(|memory| !key.is_null() && memory["key"] == *key) {
+        return Ok(known.clone());
+    }
     let number = memories.len();
     let memory = json!({
         "id": Uuid::new_v4(), "user_id": person, "text": data["text"], "permission": data["permission"],
-        "tags": data["tags"], "category": data["category"], "shared_with": null,
+        "tags": data["tags"], "category": data["category"], "shared_with": data["shared_with"], "key": key,
         "expiration_date": data["expiration_date"], "is_expired": false, "version": 1,
         "embedding_status": "ready", "created_at": format!("2026-01-01T00:{:02}:{:02}.000001+00:00", number / 60, number % 60),
         "updated_at": format!("2026-01-01T00:{:02}:{:02}.000001+00:00", number / 60, number % 60),
@@ -68,9 +106,17 @@ fn list(memories: &[Value], person: Uuid, data: &Value) -> Result<Value, Failure
             .as_array()
             .is_none_or(|tags| tags.iter().all(|tag| memory["tags"].as_array().is_some_and(|own| own.contains(tag))));
         let has_permission = data["permission"].is_null() || data["permission"] == memory["permission"];
-        memory["user_id"] == json!(person) && has_tag && has_permission
+        let has_category = data["category"].is_null() || data["category"] == memory["category"];
+        let is_visible = match data["user_id"].as_str() {
+            Some(owner) if owner != person.to_string() => memory["user_id"] == owner && memory["permission"] == "public",
+            _ => memory["user_id"] == json!(person),
+        };
+        is_visible && has_tag && has_permission && has_category
     };
-    let found: Vec<Value> = memories.iter().rev().filter(fits).cloned().collect();
+    let mut found: Vec<Value> = memories.iter().rev().filter(fits).cloned().collect();
+    if data["order"] == "asc" {
+        found.reverse();
+    }
     let next = if found.len() > start + limit { json!((start + limit).to_string()) } else { Value::Null };
     let total = found.len();
     let page: Vec<Value> = found.into_iter().skip(start).take(limit).collect();

@@ -1,8 +1,10 @@
 //! What the tests stand on.
 
 mod browser;
+mod fake_groups;
 mod fake_server;
 mod fake_tools;
+mod fake_transfers;
 
 use clap::Parser;
 use picard_web::{Config, RunningWeb};

@@ -144,14 +144,17 @@ async fn delete(browser: &Browser, text: &str) {
     browser.press("Memories").await;
     browser.press(text).await;
     browser.press("Delete …").await;
-    browser.press("Delete for good").await;
+    browser.press("Delete now").await;
     browser.see("The memory is deleted.").await;
+    browser.press("All memories").await;
+    browser.see(BICYCLE).await;
     let left = browser.text().await;
     assert!(!left.contains(text) && left.contains(BICYCLE), "{left}");
 }
 
 /// Signs out; neither the way back nor the address shows anything any more.
 async fn sign_out(browser: &Browser, page: &str) {
+    browser.click(".menu > summary").await;
     browser.press("Sign out").await;
     browser.see("You are signed out.").await;
     browser.go_back().await;

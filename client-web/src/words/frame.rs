@@ -1,0 +1,46 @@
+//! The words around every page, and what is said about what was just done.
+
+words! {
+    /// Title, navigation, footer.
+    FrameWords {
+        skip: "Skip to the content", "Zum Inhalt springen";
+        main_navigation: "Main", "Hauptmenü";
+        account: "Account", "Konto";
+        personas: "Personas", "Personas";
+        search: "Search", "Suchen";
+        search_label: "Search your memories", "Erinnerungen durchsuchen";
+        memories: "Memories", "Erinnerungen";
+        new_memory: "New memory", "Neue Erinnerung";
+        connection: "Connection", "Verbindung";
+        groups: "Groups", "Gruppen";
+        profile: "Settings", "Einstellungen";
+        sign_in: "Sign in", "Anmelden";
+        register: "Register", "Registrieren";
+        sign_out: "Sign out", "Abmelden";
+        promise: "Picard keeps your memories in one place that you own.", "Picard bewahrt deine Erinnerungen an einem Ort auf, der dir gehört.";
+        times: "All times are in {}.", "Alle Zeiten sind in {}.";
+        read_only: "This application may only read your memories.", "Diese Anwendung darf deine Erinnerungen nur lesen.";
+        allow_writing: "Allow writing", "Schreiben erlauben";
+        cancel: "Cancel", "Abbrechen";
+        optional: "(optional)", "(freiwillig)";
+    }
+}
+
+words! {
+    /// What a page says about what was just done.
+    NoticeWords {
+        created: "Your memory is stored.", "Deine Erinnerung ist gespeichert.";
+        saved: "Your changes are saved.", "Deine Änderungen sind gespeichert.";
+        deleted: "The memory is deleted.", "Die Erinnerung ist gelöscht.";
+        public: "This memory is public now.", "Diese Erinnerung ist jetzt öffentlich.";
+        private: "This memory is private now.", "Diese Erinnerung ist jetzt privat.";
+        connected: "You are connected. Your memories will appear here.", "Du bist verbunden. Hier erscheinen deine Erinnerungen.";
+        disconnected: "You are disconnected. The Picard server has ended this application's access.", "Die Verbindung ist getrennt. Der Picard-Server hat den Zugriff dieser Anwendung beendet.";
+        disconnecting: "You are disconnected here. The Picard server does not answer at the moment; it will be told to end this application's access as soon as it does.", "Die Verbindung ist hier getrennt. Der Picard-Server antwortet gerade nicht; sobald er es tut, erfährt er, dass er den Zugriff dieser Anwendung beenden soll.";
+        signed_out: "You are signed out.", "Du bist abgemeldet.";
+        restored: "The earlier version is back, as a new one.", "Die frühere Fassung ist wieder da, als neue.";
+        undone: "The memory is back, as a new one.", "Die Erinnerung ist wieder da, als neue.";
+        shared: "Who may see this memory is changed.", "Wer diese Erinnerung sehen darf, ist geändert.";
+        settings: "Your settings are saved.", "Deine Einstellungen sind gespeichert.";
+    }
+}

@@ -1,0 +1,57 @@
+//! Finding memories.
+
+use http::StatusCode;
+use sqlx::PgPool;
+
+use crate::kit::House;
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn searching_shows_matches_with_their_scores(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    browser.write("green tea").await;
+    browser.write("coffee").await;
+
+    let page = browser.get("/search?q=TEA").await;
+    assert!(page.contains("green tea") && page.contains("Match 0.83") && !page.contains("coffee"));
+    assert!(page.contains("meaning 0.66") && page.contains("What the numbers mean") && page.contains("1 memory fits."));
+    assert!(page.contains(r#"value="TEA""#));
+    assert!(browser.get("/search?q=water").await.contains("Nothing found"));
+    assert!(browser.get("/search").await.contains("Ask in your own words"));
+    assert!(browser.get("/search?q=tea&scope=public").await.contains("Nothing found"));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_search_asks_the_server_for_what_the_form_says(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+
+    let address = "/search?q=tea&scope=shared&mode=keyword&tag=hot&category=drinks&expiry=all";
+    let page = browser.get(address).await;
+
+    let asked = house.server.memo().queries.pop().expect("a query");
+    let expected = serde_json::json!({
+        "query": "tea", "limit": 20, "scope": "shared", "mode": "keyword", "tags": ["hot"], "category": "drinks",
+        "expiration_status": "all",
+    });
+    assert_eq!(asked, expected);
+    for chosen in [r#"value="shared" selected"#, r#"value="keyword" selected"#, r#"value="hot""#, r#"value="all" selected"#] {
+        assert!(page.contains(chosen), "{chosen}");
+    }
+    browser.get("/search?q=tea&scope=everyone&mode=magic&expiry=x").await;
+    let asked = house.server.memo().queries.pop().expect("a query");
+    assert_eq!(asked, serde_json::json!({"query": "tea", "limit": 20}), "what makes no sense is left to the server's defaults");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_question_that_the_server_refuses_stays_in_the_form(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let errors = serde_json::json!({"code": "invalid", "errors": [{"field": "query", "message": "must be shorter"}]});
+    house.server.trouble("/api/tools", crate::kit::Trouble::Says(422, errors));
+
+    let page = browser.get("/search?q=%3Cb%3Elong").await;
+
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("The question must be shorter.") && page.contains(r#"value="&#60;b&#62;long""#), "{}", page.body);
+}
