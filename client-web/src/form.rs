@@ -43,11 +43,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for MemberUpload<T> {
         let Some(person) = person else {
             return Err(PageError::untrusted_form(None));
         };
-        let fields = decoded(pairs(parts.uri.query().unwrap_or_default().as_bytes()))?;
+        let fields = pairs(parts.uri.query().unwrap_or_default().as_bytes());
         let body = Bytes::from_request(Request::from_parts(parts, body), state)
             .await
             .map_err(|rejection| Explanation::of_status(rejection.status()))?;
-        Ok(Self { member: Member { visitor, person }, fields, body })
+        Ok(Self { member: Member { visitor, person }, fields: decoded(fields)?, body })
     }
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn fill(text: &str, value: impl std::fmt::Display) -> String {
 mod tests {
     use super::{
         AccountWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, ProblemWords,
-        SearchWords, fill,
+        SearchWords, TransferWords, fill,
     };
 
     #[test]
