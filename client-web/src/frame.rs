@@ -103,6 +103,8 @@ impl Frame {
                 "restored" => words.restored,
                 "undone" => words.undone,
                 "shared" => words.shared,
+                "password" => words.password,
+                "account-deleted" => words.account_deleted,
                 "settings" => words.settings,
                 _ => return None,
             })

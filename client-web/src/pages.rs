@@ -1,5 +1,6 @@
 //! The pages, one module for each resource.
 
+pub(crate) mod account;
 pub(crate) mod activity;
 pub(crate) mod analytics;
 pub(crate) mod connect;

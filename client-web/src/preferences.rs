@@ -144,8 +144,9 @@ mod tests {
     fn a_zone_knows_summer_and_winter() {
         let berlin = Zone::parse("Europe/Berlin").expect("a zone");
 
-        assert_eq!(berlin.local(datetime!(2026-07-01 12:00 UTC)), datetime!(2026-07-01 14:00 +2));
-        assert_eq!(berlin.local(datetime!(2026-12-01 12:00 UTC)), datetime!(2026-12-01 13:00 +1));
+        // Two moments are equal whatever their offsets, so it is the clocks that are compared.
+        assert_eq!(berlin.local(datetime!(2026-07-01 12:00 UTC)).hour(), 14);
+        assert_eq!(berlin.local(datetime!(2026-12-01 12:00 UTC)).hour(), 13);
         assert_eq!(berlin.moment(datetime!(2026-07-01 14:00)), Some(datetime!(2026-07-01 12:00 UTC)));
         assert_eq!(berlin.moment(datetime!(2026-12-01 13:00)), Some(datetime!(2026-12-01 12:00 UTC)));
         assert_eq!((berlin.name(), berlin.is_utc()), ("Europe/Berlin", false));

@@ -12,8 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    activity, analytics, connect, connections, export, group, groups, health, home, import, login, logout, memories, memory,
-    memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
+    account, activity, analytics, connect, connections, export, group, groups, health, home, import, login, logout, memories,
+    memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -69,6 +69,9 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/memories/{id}/sharing", get(memory_sharing::show).post(memory_sharing::submit))
         .route("/memories/{id}/permission", post(memory::set_permission))
         .route("/profile", get(profile::show).post(profile::submit))
+        .route("/profile/public", post(account::set_public))
+        .route("/profile/password", post(account::set_password).layer(small))
+        .route("/profile/delete", post(account::delete).layer(small))
         .route("/search", get(search::show))
         .fallback(home::nowhere)
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

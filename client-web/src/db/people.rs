@@ -97,3 +97,24 @@ pub(crate) async fn replace_hash(pool: &PgPool, id: Uuid, old: &str, new: &str) 
         .await?;
     Ok(())
 }
+
+/// Loads a person's password hash.
+pub(crate) async fn password_hash(pool: &PgPool, id: Uuid) -> Result<Option<String>> {
+    let hash = sqlx::query_scalar!("SELECT password_hash FROM people WHERE id = $1", id).fetch_optional(pool).await?;
+    Ok(hash)
+}
+
+/// Replaces a password and ends every session of the person: whoever knew the old one is out.
+pub(crate) async fn set_password(pool: &PgPool, id: Uuid, hash: &str) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query!("UPDATE people SET password_hash = $2 WHERE id = $1", id, hash).execute(&mut *transaction).await?;
+    sqlx::query!("DELETE FROM sessions WHERE person_id = $1", id).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Deletes a person with their sessions and their connection.
+pub(crate) async fn delete(pool: &PgPool, id: Uuid) -> Result<()> {
+    sqlx::query!("DELETE FROM people WHERE id = $1", id).execute(pool).await?;
+    Ok(())
+}

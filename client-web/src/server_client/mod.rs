@@ -19,7 +19,7 @@ use picard_crypto::{ExposeSecret, SecretString};
 pub(crate) use answer::Outage;
 pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
 pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
-pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage};
+pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Profile};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
 pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};

@@ -32,3 +32,11 @@ pub(crate) struct Group {
 pub(crate) struct GroupPage {
     pub(crate) groups: Vec<Group>,
 }
+
+/// What the server keeps of the person.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) display_name: Option<String>,
+    pub(crate) bio: Option<String>,
+    pub(crate) is_listed: bool,
+}

@@ -46,6 +46,22 @@ words! {
         zone: "Time zone", "Zeitzone";
         zone_hint: "Such as Europe/Berlin. Left empty, it is the browser's, or UTC.", "Zum Beispiel Europe/Berlin. Leer gelassen, gilt die des Browsers oder UTC.";
         zone_unknown: "This time zone is not known. Write it as Europe/Berlin, or leave it empty.", "Diese Zeitzone ist nicht bekannt. Schreib sie wie Europe/Berlin oder lass das Feld leer.";
+        public_heading: "What others see", "Was andere sehen";
+        display_name: "Name", "Name";
+        display_name_rule: "", "Der Name ist zu lang oder hat mehrere Zeilen.";
+        bio: "About you", "Über dich";
+        bio_rule: "", "Der Text über dich ist zu lang.";
+        listed: "Others may find me by my name, to share memories with me or put me into a group", "Andere dürfen mich über meinen Namen finden, um Erinnerungen mit mir zu teilen oder mich in eine Gruppe zu nehmen";
+        password_heading: "Password", "Passwort";
+        current_password: "Present password", "Bisheriges Passwort";
+        new_password: "New password", "Neues Passwort";
+        change_password: "Change the password", "Passwort ändern";
+        password_wrong: "This is not your present password.", "Das ist nicht dein bisheriges Passwort.";
+        delete_heading: "Delete the account", "Konto löschen";
+        delete: "Delete the account …", "Konto löschen …";
+        delete_ask: "Your account in this application goes for good.", "Dein Konto in dieser Anwendung verschwindet endgültig.";
+        delete_everywhere: "Also delete my account at the Picard server, with all my memories", "Auch mein Konto beim Picard-Server löschen, mit allen meinen Erinnerungen";
+        delete_now: "Delete for good", "Endgültig löschen";
         save: "Save", "Speichern";
     }
 }

@@ -41,6 +41,8 @@ words! {
         restored: "The earlier version is back, as a new one.", "Die frühere Fassung ist wieder da, als neue.";
         undone: "The memory is back, as a new one.", "Die Erinnerung ist wieder da, als neue.";
         shared: "Who may see this memory is changed.", "Wer diese Erinnerung sehen darf, ist geändert.";
+        password: "Your password is changed. Every other session has ended.", "Dein Passwort ist geändert. Alle anderen Sitzungen sind beendet.";
+        account_deleted: "Your account is deleted.", "Dein Konto ist gelöscht.";
         settings: "Your settings are saved.", "Deine Einstellungen sind gespeichert.";
     }
 }

@@ -17,5 +17,6 @@ mod refreshing;
 mod responses;
 mod searching;
 mod server_troubles;
+mod settings;
 mod signing_in;
 mod transfers;

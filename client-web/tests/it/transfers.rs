@@ -43,7 +43,7 @@ async fn a_file_needs_the_token_of_the_session_web_03(pool: PgPool) {
     assert!(taken.location().starts_with("/import/"), "{}", taken.body);
     assert_eq!(house.server.memo().imports[0]["kind"], "application/json");
     assert_eq!(house.server.memo().imports[0]["body"], large);
-    let huge = browser.send_file("/import/file", &csrf, " ".repeat(17 * 1024 * 1024)).await;
+    let huge = browser.send_file("/import/file", &csrf, " ".repeat(16 * 1024 * 1024 + 1)).await;
     assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 

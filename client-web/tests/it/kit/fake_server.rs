@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{fake_groups, fake_tools, fake_transfers};
+use super::{fake_groups, fake_profile, fake_tools, fake_transfers};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -46,6 +46,9 @@ pub(crate) struct Memo {
     pub(crate) events: Vec<Value>,
     /// What was imported.
     pub(crate) imports: Vec<Value>,
+    pub(crate) profile: Value,
+    /// Accounts that were deleted.
+    pub(crate) deletions: usize,
     /// Groups of everybody.
     pub(crate) groups: Vec<Value>,
     pub(crate) mints: Vec<Value>,
@@ -86,6 +89,7 @@ impl FakeServer {
             .route("/api/memories/import", post(fake_transfers::import).layer(DefaultBodyLimit::disable()))
             .route("/api/imports/{id}", get(fake_transfers::progress))
             .route("/api/memories/export", get(fake_transfers::export))
+            .route("/api/users/me", get(fake_profile::show).patch(fake_profile::change).delete(fake_profile::delete))
             .route("/api/users", get(directory))
             .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
             .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))

@@ -222,6 +222,13 @@ async fn look_around(browser: &Browser) {
     browser.look("connections").await;
     browser.press("Disconnect …").await;
     browser.look("connections-end").await;
+    let pages = ["profile", "groups", "import", "activity", "analytics"];
+    for name in pages {
+        browser.open(&format!("/{name}")).await;
+        browser.look(name).await;
+    }
+    browser.click(".menu > summary").await;
+    browser.look("menu").await;
     browser.open("/nowhere").await;
     browser.look("not-found-inside").await;
 }
@@ -229,7 +236,9 @@ async fn look_around(browser: &Browser) {
 async fn look_at_a_memory(browser: &Browser) {
     browser.open("/memories/new").await;
     browser.look("new").await;
-    browser.fill("text", "A text").await;
+    browser.fill("text", "A **bold** text").await;
+    browser.press("Preview").await;
+    assert_eq!(browser.text_of("#preview strong").await, "bold");
     browser.fill("tags", &"much too long ".repeat(9)).await;
     browser.press("Remember this").await;
     browser.see("Please have a look").await;
@@ -238,6 +247,12 @@ async fn look_at_a_memory(browser: &Browser) {
         write(browser, text).await;
     }
     browser.look("memory").await;
+    for (words, seen, name) in [("Sharing", "Shared with", "sharing"), ("Earlier versions", "Version 1", "history")] {
+        browser.press(words).await;
+        browser.see(seen).await;
+        browser.look(name).await;
+        browser.go_back().await;
+    }
     assert!(!browser.title().await.contains("stolen"));
     browser.press("Make public …").await;
     browser.look("memory-public").await;

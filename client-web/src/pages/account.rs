@@ -1,0 +1,135 @@
+//! What belongs to the account itself: what others see of the person, the password, the end.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use http::{Method, StatusCode};
+use picard_crypto::{SecretString, Verdict};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::field_errors::{FieldErrors, FieldName};
+use super::profile::{ProfilePage, Public};
+use crate::accounts::{check_new_password, folded};
+use crate::db::people;
+use crate::error::{Explanation, PageError, Reason, see_other};
+use crate::form::MemberForm;
+use crate::limits::{self, Decision, Try};
+use crate::server_client::Call;
+use crate::state::AppState;
+use crate::tokens;
+use crate::visitor::Member;
+
+/// A change of the password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PasswordFields {
+    current_password: String,
+    new_password: String,
+}
+
+/// The end of the account.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DeleteFields {
+    password: String,
+    /// Not empty when the account at the Picard server shall go too, with all memories.
+    everywhere: String,
+}
+
+/// `POST /profile/public`: what others see, which the Picard server keeps.
+pub(crate) async fn set_public(
+    State(state): State<AppState>,
+    MemberForm { member, fields }: MemberForm<Public>,
+) -> Result<Response, PageError> {
+    let given = |text: &str| Some(text.trim().replace("\r\n", "\n")).filter(|text| !text.is_empty());
+    let body = json!({
+        "display_name": given(&fields.display_name), "bio": given(&fields.bio), "is_listed": !fields.is_listed.is_empty(),
+    });
+    let call = Call::send(Method::PATCH, "/api/users/me", Some(body));
+    match tokens::call::<Value>(&state, &member.person, &call).await {
+        Ok(_) => Ok(see_other("/profile?done=settings")),
+        Err(error) => {
+            let words = &member.words().account;
+            let names = [
+                FieldName::new("display_name", "display_name", words.display_name, words.display_name_rule),
+                FieldName::new("bio", "bio", words.bio, words.bio_rule),
+            ];
+            let errors = FieldErrors::of_call(&error, &names, member.words());
+            let mut page = ProfilePage::new(&member, errors);
+            page.public = Some(fields);
+            Ok(page.response())
+        }
+    }
+}
+
+/// `POST /profile/password`: every other session of the account ends.
+pub(crate) async fn set_password(
+    State(state): State<AppState>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    MemberForm { member, fields }: MemberForm<PasswordFields>,
+) -> Result<Response, PageError> {
+    let words = member.words();
+    if let Err(problem) = check_new_password(&fields.new_password, &member.person.username) {
+        let errors = FieldErrors::one("new_password", problem.said(words));
+        return Ok(ProfilePage::new(&member, errors).response());
+    }
+    if !knows_password(&state, &member, address, &fields.current_password).await? {
+        let errors = FieldErrors::one("current_password", words.account.password_wrong);
+        return Ok(ProfilePage::new(&member, errors).response());
+    }
+    let hash = state.passwords.hash(SecretString::from(fields.new_password.as_str())).await?;
+    people::set_password(&state.pool, member.person.id, &hash).await?;
+    member.visitor.sign_in(member.person.id).await?;
+    tracing::info!(user.id = %member.person.id, "a person changed their password");
+    Ok(see_other("/profile?done=password"))
+}
+
+/// `POST /profile/delete`
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    MemberForm { member, fields }: MemberForm<DeleteFields>,
+) -> Result<Response, PageError> {
+    if !knows_password(&state, &member, address, &fields.password).await? {
+        let errors = FieldErrors::one("delete_password", member.words().account.password_wrong);
+        return Ok(ProfilePage::new(&member, errors).response());
+    }
+    if !fields.everywhere.is_empty() && member.person.connection.is_some() {
+        let call = Call::send(Method::DELETE, "/api/users/me", Some(json!({})));
+        // If this fails nothing has happened yet, and the page says why.
+        if let Err(error) = tokens::call::<()>(&state, &member.person, &call).await {
+            let errors = FieldErrors::of_call(&error, &[], member.words());
+            return Ok(ProfilePage::new(&member, errors).response());
+        }
+    }
+    tokens::disconnect(&state, &member.person).await?;
+    people::delete(&state.pool, member.person.id).await?;
+    member.visitor.session.flush().await?;
+    tracing::info!(user.id = %member.person.id, "a person deleted their account");
+    Ok(see_other("/?done=account-deleted"))
+}
+
+/// Asks for the password again, as often as at sign-in (LOG-07).
+async fn knows_password(state: &AppState, member: &Member, address: SocketAddr, password: &str) -> Result<bool, PageError> {
+    let account = folded(&member.person.username);
+    let permit = match limits::ask(&state.pool, Try::SignIn, &account, address.ip()).await? {
+        Decision::GoOn(permit) => permit,
+        Decision::Wait(seconds) => {
+            let explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManySignIns(seconds));
+            return Err(explanation.retry_after(seconds).into());
+        }
+    };
+    // No password is longer (LOG-10).
+    if password.len() > 4_096 {
+        return Ok(false);
+    }
+    let stored = people::password_hash(&state.pool, member.person.id).await?;
+    let verdict = state.passwords.verify(SecretString::from(password), stored.as_deref()).await?;
+    let is_known = verdict != Verdict::NoMatch;
+    if is_known {
+        permit.take_back(&state.pool).await?;
+    }
+    Ok(is_known)
+}
