@@ -11,7 +11,9 @@ async fn one_sees_what_one_did_and_who_read_ones_memories(pool: PgPool) {
     let house = House::open(pool).await;
     house.connected("grace").await;
     let browser = house.connected("ada").await;
-    let (ada, grace) = (house.server.memo().people["ada"], house.server.memo().people["grace"]);
+    // One after the other: each looks under the same lock.
+    let ada = house.server.memo().people["ada"];
+    let grace = house.server.memo().people["grace"];
     let event = |event: &str, person| {
         json!({
             "happened_at": "2026-01-01T00:00:00.000001+00:00", "event": event, "user_id": person, "client_id": CLIENT_ID,
