@@ -10,6 +10,7 @@ mod activity;
 mod acts;
 mod administration;
 mod aggregate;
+mod answers;
 pub mod arguments;
 mod authorize;
 mod bearer;
@@ -33,7 +34,9 @@ mod limits;
 mod mcp_sessions;
 mod memories;
 mod people;
+mod personas;
 mod profile;
+mod recollection;
 mod reembedding;
 mod registration;
 mod search;
@@ -54,6 +57,7 @@ use picard_auth::access_token::Issuer;
 use picard_crypto::{KeyRing, PasswordHasher};
 use picard_domain::{Clock, Error};
 use picard_embedding::Embedder;
+use picard_llm::Llm;
 use picard_storage::Store;
 
 use signing_keys::SigningKeys;
@@ -62,6 +66,7 @@ pub use accounts::{AdministratorOutcome, NewAdministrator};
 pub use activity::ActivityPage;
 pub use acts::keep_acts;
 pub use administration::{Administrator, RegisterClient, RegisteredClient};
+pub use answers::Pieces;
 pub use authorize::{AskingParty, Authorization, Question};
 pub use changes::{Hearing, tell_changes};
 pub use client_documents::DocumentHosts;
@@ -72,12 +77,13 @@ pub use confirm::Confirmation;
 pub use embedding::EmbeddingWorker;
 pub use export::ExportFormat;
 pub use groups::GroupPage;
-pub use health::Health;
+pub use health::{Condition, Health};
 pub use import::{Import, ImportFormat, ImportId, ImportMemory, ImportWorker};
 pub use introspection::{AccessTokenFacts, ActiveToken};
 pub use limits::Limits;
 pub use mcp_sessions::{SessionFound, SessionHearing, SessionKey, SessionNews};
 pub use people::PeoplePage;
+pub use personas::QuestionPage;
 pub use picard_auth::registration::Policy as RegistrationPolicy;
 pub use picard_storage::analytics::{Analytics, Named};
 pub use picard_storage::audit::{AuditEvent, AuditFilter};
@@ -86,6 +92,7 @@ pub use picard_storage::connections::Connection;
 pub use picard_storage::key_rotation::MissingKey;
 pub use picard_storage::people::Person;
 pub use picard_storage::profiles::{ListedPerson, Profile};
+pub use picard_storage::questions::Question as PersonaQuestion;
 pub use picard_storage::statistics::Statistics;
 pub use profile::{ChangeProfile, DirectoryPage};
 pub use reembedding::Reembedding;
@@ -117,6 +124,8 @@ pub struct Settings {
     pub registration: RegistrationPolicy,
     /// A figure of `aggregate_memories` that rests on fewer people is not given.
     pub aggregate_min_people: u32,
+    /// Whether the owner of a persona is shown what was asked.
+    pub keeps_questions: bool,
     /// Whose metadata documents are read.
     pub document_hosts: DocumentHosts,
 }
@@ -128,6 +137,8 @@ pub struct App(Arc<Parts>);
 struct Parts {
     store: Store,
     embedder: Arc<dyn Embedder>,
+    llm: Arc<dyn Llm>,
+    spent: answers::Spent,
     embedding: embedding::State,
     acts: acts::ActLog,
     changes: changes::Changes,
@@ -153,6 +164,7 @@ impl App {
         store: Store,
         key_ring: &'a KeyRing,
         embedder: Arc<dyn Embedder>,
+        llm: Arc<dyn Llm>,
         clock: Clock,
         settings: Settings,
     ) -> BoxFuture<'a, Result<Self, Error>> {
@@ -161,6 +173,8 @@ impl App {
             Ok(Self(Arc::new(Parts {
                 store,
                 embedder,
+                llm,
+                spent: answers::Spent::default(),
                 embedding: embedding::State::default(),
                 acts: acts::ActLog::default(),
                 changes: changes::Changes::default(),

@@ -9,6 +9,7 @@ use picard_domain::{Caller, Error};
 use crate::App;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 /// Failed tries to sign in from one address in ten minutes, whatever the accounts are (LOG-07).
 const MOST_FAILURES_OF_AN_ADDRESS: u32 = 100;
@@ -22,6 +23,10 @@ pub struct Limits {
     pub tools: u32,
     /// Failed tries to sign in, per account and address.
     pub sign_in: u32,
+    /// Answers of personas, per person who asks.
+    pub answers: u32,
+    /// The same a day.
+    pub answers_a_day: u32,
 }
 
 impl App {
@@ -47,6 +52,22 @@ impl App {
     /// [`Error::RateLimited`]; as every statement.
     pub fn count_read<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move { self.count(&format!("reads {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await })
+    }
+
+    /// Counts a question to a persona.
+    pub(crate) async fn count_answer(&self, caller: &Caller) -> Result<(), Error> {
+        let limits = self.0.settings.limits;
+        self.count(&of_answers(caller), limits.answers, MINUTE).await?;
+        self.count(&of_answers_a_day(caller), limits.answers_a_day, DAY).await
+    }
+
+    /// Takes a question back that got no answer.
+    pub(crate) async fn give_answer_back(&self, caller: &Caller) {
+        for subject in [of_answers(caller), of_answers_a_day(caller)] {
+            if let Err(error) = self.0.store.give_back(&hash_token(&subject)).await {
+                tracing::warn!(cause = %error, "A question without an answer stays counted.");
+            }
+        }
     }
 
     async fn count(&self, subject: &str, most: u32, window: Duration) -> Result<(), Error> {
@@ -99,6 +120,14 @@ impl App {
         }
         Ok(verdict)
     }
+}
+
+fn of_answers(caller: &Caller) -> String {
+    format!("answers {}", caller.user_id)
+}
+
+fn of_answers_a_day(caller: &Caller) -> String {
+    format!("answers a day {}", caller.user_id)
 }
 
 fn of_account(account: &str, address: &str) -> String {

@@ -26,6 +26,13 @@ struct Found {
     id: Uuid,
     score: f64,
     similarity: Option<f64>,
+    has_words: bool,
+}
+
+/// A memory that was found, and whether it has a word of the question.
+pub(crate) struct Recalled {
+    pub(crate) hit: SearchHit,
+    pub(crate) has_words: bool,
 }
 
 /// What was found: the best, and how many there are.
@@ -35,11 +42,11 @@ struct Ranking {
 }
 
 /// A search as it was asked for.
-struct Search<'a> {
-    reaches: Vec<Reach>,
-    filter: &'a MemoryFilter,
-    min_score: Option<f64>,
-    limit: usize,
+pub(crate) struct Search<'a> {
+    pub(crate) reaches: Vec<Reach>,
+    pub(crate) filter: &'a MemoryFilter,
+    pub(crate) min_score: Option<f64>,
+    pub(crate) limit: usize,
 }
 
 impl App {
@@ -91,6 +98,23 @@ impl App {
         })
     }
 
+    /// Finds what fits a question, by meaning and by words, or by words alone while the provider of embeddings is away.
+    pub(crate) async fn recalled(
+        &self,
+        caller: &Caller,
+        reach: Reach,
+        search: &Search<'_>,
+        question: &str,
+    ) -> Result<Vec<Recalled>, Error> {
+        let ranking = match self.by_both(caller, search, question).await {
+            Err(Error::Unavailable { what: BY_MEANING, .. }) => self.by_word(caller, search, question).await?,
+            outcome => outcome?,
+        };
+        let with_words: HashSet<Uuid> = ranking.best.iter().filter(|found| found.has_words).map(|found| found.id).collect();
+        let hits = self.read_found(reach, &ranking.best).await?;
+        Ok(hits.into_iter().map(|hit| Recalled { has_words: with_words.contains(&hit.memory.id.0), hit }).collect())
+    }
+
     async fn by_meaning(&self, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
         let vector = self.embed_query(query).await?;
         let near = self.near(search, &vector, search.min_score, search.limit).await?;
@@ -98,14 +122,19 @@ impl App {
         let best = near
             .rows
             .into_iter()
-            .map(|row| Found { id: row.memory_id, score: score(row.similarity), similarity: Some(row.similarity) })
+            .map(|row| Found {
+                id: row.memory_id,
+                score: score(row.similarity),
+                similarity: Some(row.similarity),
+                has_words: false,
+            })
             .collect();
         Ok(Ranking { best, total: near.total })
     }
 
     async fn by_word(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
         let scores = self.word_scores(caller, search, query).await?;
-        let found = scores.into_iter().map(|(id, score)| Found { id, score, similarity: None });
+        let found = scores.into_iter().map(|(id, score)| Found { id, score, similarity: None, has_words: true });
         Ok(ranked(found.collect(), search))
     }
 
@@ -134,7 +163,7 @@ impl App {
         let ids = near.rows.iter().map(|row| row.memory_id).chain(others.iter().copied());
         let found = ids.map(|id| {
             let (similarity, words) = parts(&id);
-            Found { id, score: fusion.score(similarity, words), similarity }
+            Found { id, score: fusion.score(similarity, words), similarity, has_words: words > 0.0 }
         });
         let mut ranking = ranked(found.collect(), search);
         if search.min_score.is_none() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalogue::Effect;
-use crate::{App, arguments, catalogue};
+use crate::{App, Pieces, arguments, catalogue};
 
 /// The member by which a call is told to count once.
 const KEY: &str = "idempotency_key";
@@ -23,6 +23,8 @@ pub struct CallOptions<'a> {
     pub key: Option<&'a str>,
     /// Is told how far a long call is.
     pub progress: Option<&'a Progress>,
+    /// Is given the text of an answer as it is written.
+    pub pieces: Option<&'a Pieces>,
 }
 
 impl App {
@@ -54,6 +56,8 @@ impl App {
                 "retrieve_memories" => answer(self.retrieve_memories(caller, arguments::parse(data)?).await),
                 "memory_history" => answer(self.memory_history(caller, arguments::parse(data)?).await),
                 "query_memory" => answer(self.query_memory(caller, arguments::parse(data)?).await),
+                "list_personas" => answer(self.list_personas(caller, arguments::parse(data)?).await),
+                "query_user" => answer(self.query_user(caller, arguments::parse(data)?, options.pieces).await),
                 "aggregate_memories" => answer(self.aggregate_memories(caller, arguments::parse(data)?).await),
                 _ => Err(Error::UnknownTool),
             }
@@ -88,6 +92,9 @@ impl App {
                 self.note_write(caller, tool, &[gone.id]);
                 answer(Ok(gone))
             }
+            "create_persona" => answer(self.create_persona(caller, arguments::parse(data)?, once).await),
+            "update_persona" => answer(self.update_persona(caller, arguments::parse(data)?, once).await),
+            "delete_persona" => answer(self.delete_persona(caller, &arguments::parse(data)?, once).await),
             _ => Err(Error::UnknownTool),
         }
     }

@@ -83,6 +83,10 @@ id!(
     GroupId
 );
 id!(
+    /// Names a persona.
+    PersonaId
+);
+id!(
     /// Names what a person is being asked on the consent page.
     AuthorizationRequestId
 );

@@ -10,6 +10,13 @@ use crate::{GroupId, MemoryId, Timestamp, UserId};
 #[error("{0}")]
 pub struct PartError(String);
 
+impl PartError {
+    /// What is wrong, in words.
+    pub(crate) fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 /// Checks a text's length in characters and that PostgreSQL can store it.
 pub(crate) fn checked(text: String, characters: std::ops::RangeInclusive<usize>) -> Result<String, PartError> {
     let (least, most) = (characters.start(), characters.end());

@@ -50,6 +50,8 @@ impl<const DEFAULT: u32, const MOST: u32> JsonSchema for Limit<DEFAULT, MOST> {
 
 /// The page size of lists.
 pub type ListLimit = Limit<50, 200>;
+/// How many memories an answer rests on at most.
+pub type AnswerLimit = Limit<10, 50>;
 /// The page size of searches.
 pub type SearchLimit = Limit<10, 100>;
 

@@ -1,5 +1,7 @@
 //! Calls of tools while they run: progress goes out, a cancellation comes in.
 
+use std::sync::Arc;
+
 use picard_app::catalogue::{self, Effect};
 use picard_app::{App, CallOptions};
 use picard_domain::{Caller, Error};
@@ -22,17 +24,20 @@ pub(crate) async fn run(
     data: Value,
     (context, key): (&RequestContext<RoleServer>, Option<&str>),
 ) -> Result<Box<RawValue>, Error> {
+    let call = async {
+        match context.meta.get_progress_token() {
+            Some(token) => with_progress(app, caller, tool, data, (context, token, key)).await,
+            None => app.call_tool(caller, tool, data, CallOptions { key, ..CallOptions::default() }).await,
+        }
+    };
     if catalogue::find(tool).is_some_and(|tool| tool.effect == Effect::Read) {
         return tokio::select! {
             biased;
             () = context.ct.cancelled() => Err(Error::unavailable("The call", "it was cancelled")),
-            answer = app.call_tool(caller, tool, data, CallOptions::default()) => answer,
+            answer = call => answer,
         };
     }
-    match context.meta.get_progress_token() {
-        Some(token) => with_progress(app, caller, tool, data, (context, token, key)).await,
-        None => app.call_tool(caller, tool, data, CallOptions { key, progress: None }).await,
-    }
+    call.await
 }
 
 async fn with_progress(
@@ -43,10 +48,18 @@ async fn with_progress(
     (context, token, key): (&RequestContext<RoleServer>, ProgressToken, Option<&str>),
 ) -> Result<Box<RawValue>, Error> {
     let (told, mut news) = watch::channel((0, 0));
+    let told = Arc::new(told);
+    let also = Arc::clone(&told);
     let tell = move |done, all| {
-        told.send_replace((done, all));
+        also.send_replace((done, all));
     };
-    let mut call = app.call_tool(caller, tool, data, CallOptions { key, progress: Some(&tell) });
+    // Nobody knows how long an answer will be: its progress are its characters.
+    let written = move |piece: &str| {
+        let more = u32::try_from(piece.chars().count()).unwrap_or(u32::MAX);
+        told.send_modify(|(done, _): &mut (u32, u32)| *done = done.saturating_add(more));
+    };
+    let options = CallOptions { key, progress: Some(&tell), pieces: Some(&written) };
+    let mut call = app.call_tool(caller, tool, data, options);
     loop {
         tokio::select! {
             // Nothing may be told after the answer.
@@ -54,7 +67,10 @@ async fn with_progress(
             answer = &mut call => return answer,
             _ = news.changed() => {
                 let (done, all) = *news.borrow_and_update();
-                let progress = ProgressNotificationParam::new(token.clone(), f64::from(done)).with_total(f64::from(all));
+                let mut progress = ProgressNotificationParam::new(token.clone(), f64::from(done));
+                if all > 0 {
+                    progress = progress.with_total(f64::from(all));
+                }
                 // Whoever does not hear it gets the answer all the same.
                 let _ = context.peer.notify_progress(progress).await;
             }

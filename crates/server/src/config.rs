@@ -100,8 +100,59 @@ pub struct Config {
     #[arg(long, env = "AGGREGATE_MIN_PEOPLE", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
     pub aggregate_min_people: u32,
 
+    /// How many questions a minute one person may ask personas; 0: any number.
+    #[arg(long, env = "PERSONA_LIMIT_PER_MINUTE", default_value_t = 30)]
+    pub persona_limit_per_minute: u32,
+
+    /// How many questions a day one person may ask personas; 0: any number.
+    #[arg(long, env = "PERSONA_LIMIT_PER_DAY", default_value_t = 1_000)]
+    pub persona_limit_per_day: u32,
+
+    /// Whether the owner of a persona is shown what was asked, besides who asked and when: on or off.
+    #[arg(long, env = "PERSONA_LOG_QUESTIONS", default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub persona_log_questions: bool,
+
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
+
+    #[command(flatten)]
+    pub(crate) llm: LlmConfig,
+}
+
+/// Which model answers for personas.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LlmConfig {
+    /// The base URL of an OpenAI-compatible endpoint for chats, such as http://127.0.0.1:11434/v1; without it personas answer by quoting what fits best.
+    #[arg(long, env = "LLM_BASE_URL")]
+    pub llm_base_url: Option<String>,
+
+    /// The endpoint's key, if it wants one.
+    #[arg(long, env = "LLM_API_KEY", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
+    pub llm_api_key: Option<SecretString>,
+
+    /// The model that answers.
+    #[arg(long, env = "LLM_MODEL")]
+    pub llm_model: Option<String>,
+
+    /// Further models that a persona may choose, with commas between.
+    #[arg(long, env = "LLM_MODELS", value_delimiter = ',')]
+    pub llm_models: Vec<String>,
+
+    /// How many tokens the model can read and write in all.
+    #[arg(long, env = "LLM_CONTEXT_TOKENS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(2_048..=2_000_000))]
+    pub llm_context_tokens: u32,
+
+    /// How many tokens an answer may have.
+    #[arg(long, env = "LLM_MAX_TOKENS", default_value_t = 800, value_parser = clap::value_parser!(u32).range(16..=4_000))]
+    pub llm_max_tokens: u32,
+
+    /// How many seconds the model may take until its first word.
+    #[arg(long, env = "LLM_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub llm_timeout_seconds: u64,
+
+    /// How many answers are written at the same time.
+    #[arg(long, env = "LLM_PARALLEL", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub llm_parallel: u32,
 }
 
 /// Where figures are served; `None`: nowhere.
@@ -207,6 +258,11 @@ impl Config {
                 "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY"
                     .to_owned(),
             );
+        }
+        if self.llm.llm_base_url.as_deref().is_some_and(|url| !url.is_empty())
+            != self.llm.llm_model.as_deref().is_some_and(|model| !model.is_empty())
+        {
+            problems.push("LLM_BASE_URL and LLM_MODEL: set both, or neither".to_owned());
         }
         if let Err(entry) = self.proxies() {
             problems.push(format!("TRUSTED_PROXIES: {entry} is no address and no network such as 10.0.0.0/8"));

@@ -69,6 +69,12 @@ impl Problem {
     }
 }
 
+/// What went wrong, as a member of something that has begun to be answered.
+pub(crate) fn problem(error: Error) -> serde_json::Value {
+    let problem = Problem::from(error);
+    serde_json::json!({ "status": problem.status.as_u16(), "code": problem.code, "detail": problem.detail })
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match &error {

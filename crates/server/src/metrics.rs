@@ -38,7 +38,22 @@ async fn metrics(State(app): State<App>) -> Response {
     if let Some(backlog) = health.embedding_backlog {
         gauge(&mut text, "picard_embedding_backlog", "Memories that wait for their embedding.", backlog);
     }
+    let spent = app.spent_tokens();
+    if !spent.is_empty() {
+        text +=
+            "# HELP picard_llm_tokens_total Tokens of prompts and answers of personas.\n# TYPE picard_llm_tokens_total counter\n";
+    }
+    for (model, input, output) in spent {
+        let model = label(&model);
+        text += &format!("picard_llm_tokens_total{{model=\"{model}\",direction=\"input\"}} {input}\n");
+        text += &format!("picard_llm_tokens_total{{model=\"{model}\",direction=\"output\"}} {output}\n");
+    }
     ([(header::CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+/// A name as the text format quotes it.
+fn label(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn gauge(text: &mut String, name: &str, help: &str, value: i64) {

@@ -180,6 +180,11 @@ fn example(tool: &Tool) -> Value {
         }
         "restore_memory" => json!({ "memory_id": id, "version": 1 }),
         "aggregate_memories" => json!({ "tags": ["tea"] }),
+        "query_user" => json!({ "user_id": id, "prompt": "Which tea do you like?" }),
+        "list_personas" => json!({ "query": "tea" }),
+        "create_persona" => json!({ "name": "Ada on tea", "description": "What I drink.", "tags": ["tea"], "is_public": true }),
+        "update_persona" => json!({ "persona_id": id, "is_public": false }),
+        "delete_persona" => json!({ "persona_id": id }),
         "modify_permissions" => json!({ "memory_id": id, "permission": "public" }),
         "query_memory" => json!({ "query": "What do I drink?", "limit": 5 }),
         _ => json!({ "memory_id": id }),

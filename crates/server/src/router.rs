@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::error::Problem;
 use crate::routes::{
-    activity, clients, connections, groups, health, imports, introspection, memories, metadata, people, registration, revocation,
-    tokens, tools, user_tokens, users,
+    activity, clients, connections, groups, health, imports, introspection, memories, metadata, people, personas, registration,
+    revocation, tokens, tools, user_tokens, users,
 };
 use crate::state::AppState;
 use crate::{bearer, drain, pages, request};
@@ -93,6 +93,9 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(groups::list, groups::create))
         .routes(routes!(groups::get, groups::rename, groups::delete))
         .routes(routes!(groups::add_member, groups::remove_member))
+        .routes(routes!(personas::questions))
+        .routes(routes!(personas::blocks))
+        .routes(routes!(personas::block, personas::unblock))
         .routes(routes!(users::list_users))
         .routes(routes!(users::get_profile, users::change_profile, users::delete_account))
         .routes(routes!(users::change_password))

@@ -14,6 +14,7 @@ use picard_app::{
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
+use picard_llm::{Extractive, Llm};
 use picard_mcp::{McpDoor, McpMode, McpSettings, Refuse};
 use picard_storage::{DatabaseSettings, Store};
 use tokio::net::TcpListener;
@@ -181,6 +182,32 @@ pub fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, StartError> {
     }
 }
 
+/// The model that answers for personas, as the configuration names it; without one, what fits best is quoted.
+fn llm(config: &Config) -> Result<Arc<dyn Llm>, StartError> {
+    let settings = &config.llm;
+    let (Some(base_url), Some(model)) = (
+        settings.llm_base_url.clone().filter(|url| !url.is_empty()),
+        settings.llm_model.clone().filter(|model| !model.is_empty()),
+    ) else {
+        return Ok(Arc::new(Extractive));
+    };
+    let others = settings.llm_models.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && *name != model);
+    let models = std::iter::once(model.clone()).chain(others).collect();
+    let first_text = Duration::from_secs(settings.llm_timeout_seconds);
+    let endpoint = picard_llm::OpenAiCompatible::new(picard_llm::OpenAiSettings {
+        base_url,
+        api_key: settings.llm_api_key.clone(),
+        models,
+        context_tokens: settings.llm_context_tokens as usize,
+        max_tokens: settings.llm_max_tokens,
+        first_text,
+        silence: first_text,
+        total: first_text * 6,
+        parallel: settings.llm_parallel as usize,
+    });
+    endpoint.map(|endpoint| Arc::new(endpoint) as _).map_err(|error| StartError::Config(vec![error.to_string()]))
+}
+
 /// Puts the application together from the configuration.
 pub(crate) async fn application(config: &Config, public_url: String) -> Result<App, StartError> {
     let problems = config.problems();
@@ -196,6 +223,8 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
             tokens: config.token_limit_per_minute,
             tools: config.tool_limit_per_minute,
             sign_in: config.sign_in_limit_per_minute,
+            answers: config.persona_limit_per_minute,
+            answers_a_day: config.persona_limit_per_day,
         },
         is_sign_up_open: config.signup,
         registration: match config.dynamic_registration {
@@ -204,6 +233,7 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
             DynamicRegistration::Off => RegistrationPolicy::Off,
         },
         aggregate_min_people: config.aggregate_min_people,
+        keeps_questions: config.persona_log_questions,
         document_hosts: config.document_hosts(),
     };
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
@@ -218,7 +248,9 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
         };
         return Err(StartError::Config(missing.iter().map(problem).collect()));
     }
-    App::start(store, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
+    App::start(store, &keys, embedder(config)?, llm(config)?, Clock::system(), settings)
+        .await
+        .map_err(|error| database_error(&error))
 }
 
 /// Makes an administrator unless there is one of this name.

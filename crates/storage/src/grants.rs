@@ -267,6 +267,7 @@ impl Store {
                   calls AS (DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'),
                   uploads AS (DELETE FROM imports WHERE updated_at < now() - CASE WHEN run_after = 'infinity' THEN interval '1 day' ELSE interval '30 days' END),
                   jobs AS (DELETE FROM embedding_jobs WHERE model <> '' AND created_at < now() - interval '7 days'),
+                  asked AS (DELETE FROM persona_questions WHERE asked_at < now() - interval '400 days'),
                   acts AS (DELETE FROM audit_events WHERE happened_at < now() - interval '400 days')
              DELETE FROM grants WHERE coalesce(revoked_at, expires_at) < now() - interval '2 days'",
         )

@@ -2,11 +2,16 @@
 //! `submit_memory` takes a [`SubmitMemory`].
 
 mod once;
+mod persona;
 mod read;
 mod views;
 mod write;
 
 pub use once::{IdempotencyKey, Once};
+pub use persona::{
+    AnswerCitation, AnswerMode, AnsweringPersona, CreatePersona, DeletePersona, ListPersonas, PersonaDeleted, PersonaPage,
+    QueryAnswer, QueryUser, Turn, TurnRole, UpdatePersona, UsedMemory,
+};
 pub use read::{
     AggregateMemories, GetMemories, GetMemory, ListSummaries, MemoryFilter, MemoryHistory, QueryMemory, RetrieveMemories,
 };

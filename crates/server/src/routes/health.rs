@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use picard_app::Condition;
+
 use crate::state::AppState;
 
 /// What this is and where to go on.
@@ -26,7 +28,7 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
     }))
 }
 
-/// How everything is: `ok`, or `degraded` while embeddings wait; 503 while the database is away.
+/// How everything is: `ok`, or `degraded` while embeddings wait or the model does not answer; 503 while the database is away.
 #[utoipa::path(get, path = "/health", tag = "health", operation_id = "health", responses(
     (status = 200, description = "The server works", body = Value, example = json!({
         "status": "ok", "checks": {"database": "ok", "embedding": "ok", "llm": "not_configured", "embedding_backlog": 0}})),
@@ -34,13 +36,17 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
     let health = state.app.health().await;
     let word = |is_up: bool| if is_up { "ok" } else { "unavailable" };
-    let all_well = health.is_database_up && health.is_embedding_up;
+    let all_well = health.is_database_up && health.is_embedding_up && health.llm != Condition::Failing;
     let body = json!({
         "status": if all_well { "ok" } else { "degraded" },
         "checks": {
             "database": word(health.is_database_up),
             "embedding": word(health.is_embedding_up),
-            "llm": "not_configured",
+            "llm": match health.llm {
+                Condition::Extractive => "not_configured",
+                Condition::Well => "ok",
+                Condition::Failing => "unavailable",
+            },
             "embedding_backlog": health.embedding_backlog,
         },
     });

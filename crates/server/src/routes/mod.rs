@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 mod admin;
+pub(crate) mod answers;
 pub(crate) mod clients;
 pub(crate) mod connections;
 pub(crate) mod groups;
@@ -11,6 +12,7 @@ pub(crate) mod introspection;
 pub(crate) mod memories;
 pub(crate) mod metadata;
 pub(crate) mod people;
+pub(crate) mod personas;
 pub(crate) mod registration;
 pub(crate) mod revocation;
 pub(crate) mod tokens;

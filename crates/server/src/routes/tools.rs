@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::bearer::ApiError;
 use crate::body::StrictJson;
 use crate::idempotency::IdempotencyKey;
+use crate::routes::answers;
 use crate::state::AppState;
 
 /// A call.
@@ -47,13 +48,28 @@ pub(crate) async fn call_tool(
         Ok(StrictJson(call)) => call,
         Err(problem) => return problem.into_response(),
     };
+    let call = match streaming(call) {
+        Ok((call, false)) => call,
+        Ok((call, true)) => return answers::stream(state, caller, call.data).await,
+        Err(error) => return ApiError(error, state.app.public_url().to_owned()).into_response(),
+    };
     match run(&state, &caller, call, key.as_deref()).await {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => ApiError(error, state.app.public_url().to_owned()).into_response(),
     }
 }
 
+/// Takes the wish for a stream out of a question; no other tool knows it.
+fn streaming(mut call: ToolCall) -> Result<(ToolCall, bool), Error> {
+    let wish = if call.tool == answers::TOOL { call.data.as_object_mut().and_then(|data| data.remove("stream")) } else { None };
+    match wish {
+        None => Ok((call, false)),
+        Some(Value::Bool(wish)) => Ok((call, wish)),
+        Some(_) => Err(Error::invalid("stream", "must be true or false")),
+    }
+}
+
 async fn run(state: &AppState, caller: &Caller, call: ToolCall, key: Option<&str>) -> Result<ToolAnswer, Error> {
-    let data = state.app.call_tool(caller, &call.tool, call.data, CallOptions { key, progress: None }).await?;
+    let data = state.app.call_tool(caller, &call.tool, call.data, CallOptions { key, ..CallOptions::default() }).await?;
     Ok(ToolAnswer { tool: call.tool, data })
 }

@@ -132,6 +132,12 @@ async fn every_example_is_taken_and_answered_as_described(pool: PgPool) {
         if call["data"].get("memory_id").is_some() {
             call["data"]["memory_id"] = id.into();
         }
+        if call["data"].get("user_id").is_some() {
+            call["data"]["user_id"] = ada.user_id.clone().into();
+        }
+        if call["data"].get("persona_id").is_some() {
+            call["data"]["persona_id"] = server.call(&ada, "create_persona", json!({ "name": "x" })).await["id"].clone();
+        }
         fits(&call, &document["components"]["schemas"][format!("{}Call", tool.name)])
             .unwrap_or_else(|wrong| panic!("{}: {wrong}", tool.name));
 

@@ -30,6 +30,7 @@ mod mcp;
 mod memories;
 mod once;
 mod pages;
+mod personas;
 mod races;
 mod reads;
 mod registration;
