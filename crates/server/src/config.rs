@@ -8,6 +8,9 @@ use ipnet::IpNet;
 use picard_app::DocumentHosts;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 
+use crate::StartError;
+use crate::llm::{LlmConfig, llm};
+
 /// The server's settings.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "picard-server", version)]
@@ -102,6 +105,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
+
+    #[command(flatten)]
+    pub(crate) llm: LlmConfig,
 }
 
 /// Where figures are served; `None`: nowhere.
@@ -191,7 +197,7 @@ fn switch(value: &str) -> Result<bool, &'static str> {
 
 /// Takes a value that must never be printed, not even in an error.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for this form")]
-fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(crate) fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(value.to_owned()))
 }
 
@@ -207,6 +213,9 @@ impl Config {
                 "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY"
                     .to_owned(),
             );
+        }
+        if let Err(StartError::Config(more)) = llm(self) {
+            problems.extend(more);
         }
         if let Err(entry) = self.proxies() {
             problems.push(format!("TRUSTED_PROXIES: {entry} is no address and no network such as 10.0.0.0/8"));

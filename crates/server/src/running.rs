@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
 use crate::state::AppState;
-use crate::{Config, DynamicRegistration, McpModeName, metrics, openapi, router};
+use crate::{Config, DynamicRegistration, McpModeName, llm, metrics, openapi, router};
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -279,6 +279,7 @@ pub fn start_with(
         let address = listener.local_addr().map_err(bind_error)?;
         migrate(picard_crypto::ExposeSecret::expose_secret(&config.database_url)).await?;
         let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let llm = llm(&config)?;
         let app = application(&config, public_url.clone()).await?;
         // Before anybody can subscribe, so that nobody misses anything.
         let hearing = Hearing::begin(&app).await.map_err(|error| database_error(&error))?;
@@ -287,6 +288,7 @@ pub fn start_with(
         let document = openapi::document(&public_url);
         let state = AppState {
             app: app.clone(),
+            llm: Arc::clone(&llm),
             openapi: document.to_string().into(),
             proxies: config.proxies().unwrap_or_default().into(),
             origins: config.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
@@ -314,7 +316,10 @@ pub fn start_with(
         if let Some(address) = config.metrics_addr.0 {
             tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));
         }
-        tracing::info!(address = %address, public_url, "The server is ready.");
+        if let Some(variable) = config.llm.missing() {
+            tracing::warn!(variable, "No model answers: the variable is not set.");
+        }
+        tracing::info!(address = %address, public_url, llm = llm.model(), "The server is ready.");
         Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
     })
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use picard_llm::Condition;
 use serde_json::{Value, json};
 
 use crate::state::AppState;
@@ -26,7 +27,7 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
     }))
 }
 
-/// How everything is: `ok`, or `degraded` while embeddings wait; 503 while the database is away.
+/// How everything is: `ok`, or `degraded` while embeddings wait or the model fails; 503 while the database is away.
 #[utoipa::path(get, path = "/health", tag = "health", operation_id = "health", responses(
     (status = 200, description = "The server works", body = Value, example = json!({
         "status": "ok", "checks": {"database": "ok", "embedding": "ok", "llm": "not_configured", "embedding_backlog": 0}})),
@@ -34,13 +35,19 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
     let health = state.app.health().await;
     let word = |is_up: bool| if is_up { "ok" } else { "unavailable" };
-    let all_well = health.is_database_up && health.is_embedding_up;
+    // No model is asked: what its last answers were like is known.
+    let llm = match state.llm.condition() {
+        Condition::Extractive => "not_configured",
+        Condition::Well => "ok",
+        Condition::Failing => "unavailable",
+    };
+    let all_well = health.is_database_up && health.is_embedding_up && llm != "unavailable";
     let body = json!({
         "status": if all_well { "ok" } else { "degraded" },
         "checks": {
             "database": word(health.is_database_up),
             "embedding": word(health.is_embedding_up),
-            "llm": "not_configured",
+            "llm": llm,
             "embedding_backlog": health.embedding_backlog,
         },
     });
