@@ -8,6 +8,9 @@ use ipnet::IpNet;
 use picard_app::DocumentHosts;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 
+use crate::StartError;
+use crate::llm::{LlmConfig, llm};
+
 /// The server's settings.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "picard-server", version)]
@@ -119,42 +122,6 @@ pub struct Config {
     pub(crate) llm: LlmConfig,
 }
 
-/// Which model answers for personas.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct LlmConfig {
-    /// The base URL of an OpenAI-compatible endpoint for chats, such as http://127.0.0.1:11434/v1; without it personas answer by quoting what fits best.
-    #[arg(long, env = "LLM_BASE_URL")]
-    pub llm_base_url: Option<String>,
-
-    /// The endpoint's key, if it wants one.
-    #[arg(long, env = "LLM_API_KEY", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
-    pub llm_api_key: Option<SecretString>,
-
-    /// The model that answers.
-    #[arg(long, env = "LLM_MODEL")]
-    pub llm_model: Option<String>,
-
-    /// Further models that a persona may choose, with commas between.
-    #[arg(long, env = "LLM_MODELS", value_delimiter = ',')]
-    pub llm_models: Vec<String>,
-
-    /// How many tokens the model can read and write in all.
-    #[arg(long, env = "LLM_CONTEXT_TOKENS", default_value_t = 8_192, value_parser = clap::value_parser!(u32).range(2_048..=2_000_000))]
-    pub llm_context_tokens: u32,
-
-    /// How many tokens an answer may have.
-    #[arg(long, env = "LLM_MAX_TOKENS", default_value_t = 800, value_parser = clap::value_parser!(u32).range(16..=4_000))]
-    pub llm_max_tokens: u32,
-
-    /// How many seconds the model may take until its first word.
-    #[arg(long, env = "LLM_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub llm_timeout_seconds: u64,
-
-    /// How many answers are written at the same time.
-    #[arg(long, env = "LLM_PARALLEL", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub llm_parallel: u32,
-}
-
 /// Where figures are served; `None`: nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricsAddress(pub Option<SocketAddr>);
@@ -242,7 +209,7 @@ fn switch(value: &str) -> Result<bool, &'static str> {
 
 /// Takes a value that must never be printed, not even in an error.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for this form")]
-fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(crate) fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(value.to_owned()))
 }
 
@@ -259,10 +226,8 @@ impl Config {
                     .to_owned(),
             );
         }
-        if self.llm.llm_base_url.as_deref().is_some_and(|url| !url.is_empty())
-            != self.llm.llm_model.as_deref().is_some_and(|model| !model.is_empty())
-        {
-            problems.push("LLM_BASE_URL and LLM_MODEL: set both, or neither".to_owned());
+        if let Err(StartError::Config(more)) = llm(self) {
+            problems.extend(more);
         }
         if let Err(entry) = self.proxies() {
             problems.push(format!("TRUSTED_PROXIES: {entry} is no address and no network such as 10.0.0.0/8"));

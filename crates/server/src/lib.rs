@@ -16,6 +16,7 @@ mod drain;
 mod error;
 mod idempotency;
 mod import;
+mod llm;
 pub mod logging;
 mod maintenance;
 mod metrics;
@@ -30,8 +31,10 @@ mod running;
 mod state;
 
 pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeName};
+pub use llm::llm;
 pub use openapi::document as openapi_document;
 pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;
+pub use picard_llm::Llm;
 pub use probe::{Probe, probe};
 pub use running::{RunningServer, StartError, create_admin, embedder, migrate, rotate_signing_key, start, start_with};

@@ -14,7 +14,6 @@ use picard_app::{
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
-use picard_llm::{Extractive, Llm};
 use picard_mcp::{McpDoor, McpMode, McpSettings, Refuse};
 use picard_storage::{DatabaseSettings, Store};
 use tokio::net::TcpListener;
@@ -23,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
 use crate::state::AppState;
-use crate::{Config, DynamicRegistration, McpModeName, metrics, openapi, router};
+use crate::{Config, DynamicRegistration, McpModeName, llm, metrics, openapi, router};
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -182,32 +181,6 @@ pub fn embedder(config: &Config) -> Result<Arc<dyn Embedder>, StartError> {
     }
 }
 
-/// The model that answers for personas, as the configuration names it; without one, what fits best is quoted.
-fn llm(config: &Config) -> Result<Arc<dyn Llm>, StartError> {
-    let settings = &config.llm;
-    let (Some(base_url), Some(model)) = (
-        settings.llm_base_url.clone().filter(|url| !url.is_empty()),
-        settings.llm_model.clone().filter(|model| !model.is_empty()),
-    ) else {
-        return Ok(Arc::new(Extractive));
-    };
-    let others = settings.llm_models.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && *name != model);
-    let models = std::iter::once(model.clone()).chain(others).collect();
-    let first_text = Duration::from_secs(settings.llm_timeout_seconds);
-    let endpoint = picard_llm::OpenAiCompatible::new(picard_llm::OpenAiSettings {
-        base_url,
-        api_key: settings.llm_api_key.clone(),
-        models,
-        context_tokens: settings.llm_context_tokens as usize,
-        max_tokens: settings.llm_max_tokens,
-        first_text,
-        silence: first_text,
-        total: first_text * 6,
-        parallel: settings.llm_parallel as usize,
-    });
-    endpoint.map(|endpoint| Arc::new(endpoint) as _).map_err(|error| StartError::Config(vec![error.to_string()]))
-}
-
 /// Puts the application together from the configuration.
 pub(crate) async fn application(config: &Config, public_url: String) -> Result<App, StartError> {
     let problems = config.problems();
@@ -345,6 +318,9 @@ pub fn start_with(
         ];
         if let Some(address) = config.metrics_addr.0 {
             tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));
+        }
+        if let Some(variable) = config.llm.missing() {
+            tracing::warn!(variable, "No model answers: the variable is not set.");
         }
         tracing::info!(address = %address, public_url, "The server is ready.");
         Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })

@@ -24,6 +24,7 @@ mod key_rotation;
 mod kit;
 mod limits;
 mod lists;
+mod llm;
 mod maintenance;
 mod matrix;
 mod mcp;

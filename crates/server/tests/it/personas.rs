@@ -10,11 +10,21 @@ use crate::kit::{Person, TestServer, number, word};
 
 async fn server(pool: &PgPool, llm: &FakeLlm, more: &[&str]) -> TestServer {
     let url = llm.url();
-    let arguments: Vec<&str> =
-        ["--llm-base-url", &url, "--llm-model", "test", "--llm-models", "other", "--llm-timeout-seconds", "2"]
-            .into_iter()
-            .chain(more.iter().copied())
-            .collect();
+    let arguments: Vec<&str> = [
+        "--llm-base-url",
+        &url,
+        "--llm-model",
+        "test",
+        "--llm-models",
+        "other",
+        "--llm-first-text-seconds",
+        "2",
+        "--llm-silence-seconds",
+        "2",
+    ]
+    .into_iter()
+    .chain(more.iter().copied())
+    .collect();
     TestServer::spawn_with(pool, &arguments).await
 }
 
