@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "the kit is one module of one binary; pub says what tests use")]
 
 mod administration;
+mod answers;
 mod arrows;
 mod authorize;
 mod batches;
