@@ -150,16 +150,47 @@ async fn nothing_lasts_for_ever() {
 #[tokio::test]
 async fn what_is_no_answer_is_none() {
     let endpoint = FakeLlm::spawn().await;
-    for reply in
-        [Reply::Nonsense, Reply::ErrorEvent, Reply::BreaksOff(vec![]), Reply::says(" "), Reply::BreaksOff(vec!["Tea".to_owned()])]
-    {
+    for reply in [
+        Reply::Nonsense,
+        Reply::ErrorEvent,
+        Reply::Page,
+        Reply::OnlyThinks,
+        Reply::BreaksOff(vec![]),
+        Reply::says(" "),
+        Reply::BreaksOff(vec!["Tea".to_owned()]),
+    ] {
         endpoint.script([reply.clone()]);
         let error = read(&model(&endpoint)).await.expect_err("no answer");
         assert!(!error.to_string().contains("secret"), "LLM-10 {reply:?} {error}");
     }
-    endpoint.script([Reply::Whole("Tea [1].".to_owned())]);
-    let (text, done) = read(&model(&endpoint)).await.expect("an answer in one piece");
-    assert_eq!((text.as_str(), done.citations.len()), ("Tea.", 1));
+    for reply in [Reply::Whole("Tea [1].".to_owned()), Reply::Unlabelled("Tea [1].".to_owned())] {
+        endpoint.script([reply]);
+        let (text, done) = read(&model(&endpoint)).await.expect("an answer in one piece");
+        assert_eq!((text.as_str(), done.citations.len()), ("Tea.", 1));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_complete_when_the_model_says_so() {
+    let endpoint = FakeLlm::spawn().await;
+    endpoint.script([Reply::StaysOpen("Tea [1].".to_owned())]);
+
+    let (text, done) = read(&model(&endpoint)).await.expect("an answer");
+
+    assert_eq!((text.as_str(), done.citations.len(), done.is_truncated), ("Tea.", 1, false), "FLT-11");
+    assert!(done.usage.is_estimate && done.usage.input > 0 && done.usage.output > 0, "{:?}", done.usage);
+}
+
+#[tokio::test]
+async fn everybody_who_asks_at_first_learns_the_newer_name_of_a_limit() {
+    let endpoint = FakeLlm::spawn().await;
+    let model = model(&endpoint);
+    let message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
+    endpoint.script(vec![Reply::Status(400, json!({ "error": { "message": message } })); 2]);
+
+    let (one, other) = tokio::join!(read(&model), read(&model));
+
+    assert!(one.is_ok() && other.is_ok(), "{:?} {:?}", one.err(), other.err());
 }
 
 #[tokio::test]
