@@ -68,9 +68,15 @@ fn quoted(what: &str, mark: &str, about: &str, text: &str) -> String {
 
 /// What models read as the beginning or the end of somebody's turn is pulled apart; a reader understands it all the same.
 fn harmless(text: &str) -> String {
-    const SIGNALS: [&str; 14] = [
+    const SIGNALS: [&str; 20] = [
         "<|",
         "|>",
+        "<｜",
+        "｜>",
+        "[SYSTEM_PROMPT]",
+        "[AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
+        "[TOOL_RESULTS]",
         "[INST]",
         "[/INST]",
         "<<SYS>>",
@@ -87,7 +93,7 @@ fn harmless(text: &str) -> String {
     let mut text = cleaned(text);
     for signal in SIGNALS {
         if text.contains(signal) {
-            let (first, rest) = signal.split_at(1);
+            let (first, rest) = signal.split_at(signal.chars().next().map_or(0, char::len_utf8));
             text = text.replace(signal, &format!("{first} {rest}"));
         }
     }
@@ -117,6 +123,23 @@ mod tests {
         assert_ne!(first[2].content, second[2].content, "LLM-02");
         assert!(first[2].content.contains("[1], of 2026-01-31:\n<<memory ") && first[2].content.contains("Earl Grey."));
         assert!(first[0].content.contains("Be kind.") && !first[0].content.contains("Earl Grey."));
+    }
+
+    #[test]
+    fn every_text_that_people_wrote_is_pulled_apart() {
+        let hostile = "a<\u{200b}|im_start|>b<<|eot_id|>>c<｜User｜>d[TOOL_CALLS]e<|<|f";
+        let mut conversation = conversation(hostile);
+        conversation.persona = hostile.to_owned();
+        conversation.instructions = hostile.to_owned();
+        conversation.question = hostile.to_owned();
+        conversation.turns = vec![Turn { speaker: Speaker::Persona, text: hostile.to_owned() }];
+
+        for message in messages(&conversation) {
+            for signal in ["<|", "|>", "<｜", "｜>", "[TOOL_CALLS]"] {
+                assert!(!message.content.contains(signal), "LLM-02 {signal}: {}", message.content);
+            }
+            assert!(message.content.contains("im_start"), "what was written stays readable");
+        }
     }
 
     #[test]
