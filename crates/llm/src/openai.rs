@@ -17,8 +17,8 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::prompt::{Message, messages};
-use crate::{AnswerStream, Condition, Conversation, Llm, LlmError, estimate};
+use crate::prompt::{Message, fitting};
+use crate::{AnswerStream, Condition, Conversation, Llm, LlmError};
 use breaker::Breaker;
 pub use settings::{OpenAiSettings, SettingsError};
 use stream::{Limits, Writing};
@@ -42,6 +42,8 @@ pub struct OpenAiCompatible {
     authorization: Option<HeaderValue>,
     models: Vec<String>,
     budget: usize,
+    /// How many tokens everything that is sent may have.
+    room: usize,
     max_tokens: u32,
     limits: Limits,
     turns: Arc<Semaphore>,
@@ -73,6 +75,7 @@ impl OpenAiCompatible {
             endpoint: settings.endpoint()?,
             authorization: settings.authorization()?,
             budget: settings.budget(),
+            room: settings.room(),
             max_tokens: settings.max_tokens,
             limits: Limits { first_text: settings.first_text, silence: settings.silence, total: settings.total },
             turns: Arc::new(Semaphore::new(settings.parallel.max(1))),
@@ -152,7 +155,10 @@ impl Llm for OpenAiCompatible {
         self.budget
     }
 
-    async fn answer(&self, conversation: Conversation) -> Result<AnswerStream, LlmError> {
+    async fn answer(&self, mut conversation: Conversation) -> Result<AnswerStream, LlmError> {
+        let Some((messages, input)) = fitting(&mut conversation, self.room) else {
+            return Err(LlmError::Rejected("the question is longer than what the model reads".to_owned()));
+        };
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(LlmError::Unavailable {
@@ -161,8 +167,6 @@ impl Llm for OpenAiCompatible {
             });
         };
         self.breaker.admit(Instant::now())?;
-        let messages = messages(&conversation);
-        let input = messages.iter().map(|message| estimate(&message.content)).sum();
         let began = Instant::now();
         let first = async {
             let response = self.begin(&conversation, &messages).await?;

@@ -131,6 +131,23 @@ async fn endpoints_with_the_newer_name_of_a_limit_are_understood() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_is_not_sent_and_not_cited() {
+    let endpoint = FakeLlm::spawn().await;
+    let model = model(&endpoint);
+    let source = Source { text: "A long story about tea. ".repeat(150), date: "2026-01-31".to_owned() };
+    endpoint.script([Reply::says("Tea [1]. Milk [30].")]);
+
+    let (text, done) = read_of(&model, Conversation { sources: vec![source; 30], ..conversation() }).await.expect("an answer");
+
+    assert_eq!((text.as_str(), done.citations.len()), ("Tea. Milk.", 1), "LLM-07: nobody saw the thirtieth");
+    assert!(!endpoint.prompts()[0].to_string().contains("[30], of"), "LLM-07");
+
+    let endless = Conversation { question: "tea ".repeat(20_000), ..conversation() };
+    assert!(matches!(read_of(&model, endless).await, Err(LlmError::Rejected(_))), "LLM-07");
+    assert_eq!(endpoint.prompts().len(), 1, "LLM-07: it was not asked");
+}
+
+#[tokio::test]
 async fn nothing_lasts_for_ever() {
     let endpoint = FakeLlm::spawn().await;
     let model = model(&endpoint);
