@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 /// What the model does with one request. Without a reply it says `From memory [1].`
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "crates/llm tests every fault, the server only those that it treats differently")]
 pub enum Reply {
     /// It says these pieces, with a pause before each.
     Says(Vec<String>, Duration),
