@@ -1,8 +1,7 @@
 //! Reading a model's text as it comes: marks of citations are taken out and checked against what there is to cite.
 
-use std::collections::VecDeque;
-
 use crate::Citation;
+use crate::boundary::Boundary;
 use crate::clean::cleaned;
 
 /// The longest mark, in characters; what is longer is text.
@@ -17,7 +16,10 @@ pub(crate) struct Reader {
     spaces: String,
     /// What may become a mark.
     mark: String,
-    is_code: bool,
+    /// The backticks that have just come.
+    ticks: usize,
+    /// With how many backticks the code began that is being read; 0 outside of code.
+    code: usize,
     /// Whether a line began with a mark: the space after it goes, too.
     is_after_mark: bool,
     sentences: Sentences,
@@ -30,7 +32,8 @@ impl Reader {
             sources,
             spaces: String::new(),
             mark: String::new(),
-            is_code: false,
+            ticks: 0,
+            code: 0,
             is_after_mark: false,
             sentences: Sentences::default(),
             out: String::new(),
@@ -55,11 +58,11 @@ impl Reader {
         if !self.take_mark() {
             self.give_up();
         }
-        self.sentences.end();
-        (self.out, self.sentences.citations)
+        (self.out, self.sentences.finish())
     }
 
     fn character(&mut self, character: char) {
+        self.count_ticks(character);
         if !self.mark.is_empty() {
             if self.is_complete() {
                 // Only now is it known that it is no link.
@@ -74,15 +77,28 @@ impl Reader {
             }
         }
         match character {
-            '[' | '【' if !self.is_code => self.mark.push(character),
+            '[' | '【' if self.code == 0 => self.mark.push(character),
             ' ' | '\t' if self.is_after_mark => {}
             ' ' | '\t' => self.spaces.push(character),
-            _ => {
-                if character == '`' {
-                    self.is_code = !self.is_code;
-                }
-                self.emit(character);
-            }
+            _ => self.emit(character),
+        }
+    }
+
+    /// Follows code, in which nothing is a mark.
+    fn count_ticks(&mut self, character: char) {
+        if character == '`' {
+            self.ticks += 1;
+            return;
+        }
+        match (std::mem::take(&mut self.ticks), self.code) {
+            (0, _) => {}
+            (ticks, 0) => self.code = ticks,
+            (ticks, code) if ticks == code || (code >= 3 && ticks > code) => self.code = 0,
+            _ => {}
+        }
+        // A stray backtick means nothing beyond its paragraph; a block of code goes on.
+        if character == '\n' && self.code < 3 && self.sentences.is_at_start_of_line {
+            self.code = 0;
         }
     }
 
@@ -150,13 +166,14 @@ impl Reader {
 struct Sentences {
     length: usize,
     start: Option<usize>,
-    /// Whether the last character may be the end of a sentence.
-    has_ended: bool,
+    /// Where the sentence ends if the next word begins another.
+    end: Option<usize>,
+    boundary: Boundary,
     is_at_start_of_line: bool,
     cited: Vec<usize>,
     /// What was cited before its sentence began.
-    ahead: VecDeque<usize>,
-    /// The last sentence, while its line has not ended.
+    ahead: Vec<usize>,
+    /// The last sentence.
     last: Option<(usize, usize)>,
     citations: Vec<Citation>,
 }
@@ -166,10 +183,11 @@ impl Default for Sentences {
         Self {
             length: 0,
             start: None,
-            has_ended: false,
+            end: None,
+            boundary: Boundary::default(),
             is_at_start_of_line: true,
             cited: Vec::new(),
-            ahead: VecDeque::new(),
+            ahead: Vec::new(),
             last: None,
             citations: Vec::new(),
         }
@@ -178,46 +196,59 @@ impl Default for Sentences {
 
 impl Sentences {
     fn next(&mut self, character: char) {
-        if character == '\n' || (self.has_ended && character.is_whitespace()) {
+        if character == '\n' {
             self.end();
-            if character == '\n' {
-                self.last = None;
+        } else if character.is_whitespace() {
+            if self.start.is_some() && self.end.is_none() && self.boundary.is_before(character) {
+                self.end = Some(self.length);
             }
-        } else if !character.is_whitespace() {
-            if self.start.is_none() {
-                self.start = Some(self.length);
-                self.cited.extend(self.ahead.drain(..));
-            }
-            self.has_ended = match character {
-                '.' | '!' | '?' | '…' | '。' | '！' | '？' => true,
-                '"' | '”' | '’' | '\'' | ')' | '»' | '*' | '_' => self.has_ended,
-                _ => false,
-            };
+        } else {
+            self.visible(character);
         }
+        self.boundary.next(character);
         self.is_at_start_of_line = character == '\n';
         self.length += 1;
     }
 
+    fn visible(&mut self, character: char) {
+        // No sentence begins with a small letter: it was the end of an abbreviation.
+        let begins_another = if self.end.is_some() { !character.is_lowercase() } else { self.boundary.is_before(character) };
+        if begins_another {
+            self.end();
+        }
+        self.end = None;
+        if self.start.is_none() {
+            self.start = Some(self.length);
+            self.cited.append(&mut self.ahead);
+        }
+    }
+
     fn cite(&mut self, sources: impl Iterator<Item = usize>) {
-        match (self.start, self.last) {
-            (Some(_), _) => self.cited.extend(sources),
-            (None, Some((start, end))) => {
-                let sources: Vec<usize> = sources.collect();
-                match self.citations.last_mut().filter(|citation| citation.start == start) {
-                    Some(citation) => add(&mut citation.sources, sources),
-                    None => self.push(start, end, sources),
-                }
-            }
-            (None, None) => self.ahead.extend(sources),
+        match self.start {
+            Some(_) => self.cited.extend(sources),
+            None => self.ahead.extend(sources),
         }
     }
 
     fn end(&mut self) {
-        self.has_ended = false;
+        let end = self.end.take().unwrap_or(self.length);
         let Some(start) = self.start.take() else { return };
-        self.last = Some((start, self.length));
+        self.last = Some((start, end));
         let cited = std::mem::take(&mut self.cited);
-        self.push(start, self.length, cited);
+        self.push(start, end, cited);
+    }
+
+    fn finish(mut self) -> Vec<Citation> {
+        self.end();
+        // Marks on a line of their own at the end belong to what was said last.
+        let ahead = std::mem::take(&mut self.ahead);
+        if let Some((start, end)) = self.last {
+            match self.citations.last_mut().filter(|citation| citation.start == start) {
+                Some(citation) => add(&mut citation.sources, ahead),
+                None => self.push(start, end, ahead),
+            }
+        }
+        self.citations
     }
 
     fn push(&mut self, start: usize, end: usize, cited: Vec<usize>) {
@@ -271,6 +302,31 @@ mod tests {
             parts,
             [one("She likes tea.", &[0]), one("Not coffee.", &[1, 2]), one("- Milk: 3.5 %", &[0, 2]), one("Sugar!", &[1])]
         );
+    }
+
+    #[test]
+    fn a_sentence_is_cited_whole_and_alone() {
+        for (raw, sentences) in [
+            (
+                "Dr. J. Crusher likes tea, e.g. Earl Grey [1]. So do I. She said ca. 3.5 cups [2].",
+                vec!["Dr. J. Crusher likes tea, e.g. Earl Grey.", "She said ca. 3.5 cups."],
+            ),
+            ("我喜欢茶[1]。我不喜欢牛奶。「糖？」[2]", vec!["我喜欢茶。", "「糖？」"]),
+            ("\"Tea.\" [1] She left... [2] Why?", vec!["\"Tea.\"", "She left..."]),
+            ("Tea.\n\n[1][2]", vec!["Tea."]),
+            ("Tea [1].\n\n[2]", vec!["Tea."]),
+        ] {
+            let found: Vec<String> = cited(raw, 2).1.into_iter().map(|(sentence, _)| sentence).collect();
+            assert_eq!(found, sentences, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_stray_backtick_hides_no_more_than_its_paragraph() {
+        assert_eq!(cited("It`s tea.\n\nMilk [1].", 1).1, [one("Milk.", &[0])]);
+        assert_eq!(cited("``a`[1]`` tea [1]", 1), ("``a`[1]`` tea".to_owned(), vec![one("``a`[1]`` tea", &[0])]));
+        let block = "```\nx[1]\n\ny[1]\n```";
+        assert_eq!(cited(block, 1), (block.to_owned(), vec![]));
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl Llm for Extractive {
             pieces.push(Piece::Text(text));
             (start, length)
         };
-        say("These memories fit best:\n".to_owned());
+        let opening =
+            if conversation.sources.is_empty() { "No memory fits this question." } else { "These memories fit best:\n" };
+        say(opening.to_owned());
         for (number, source) in conversation.sources.iter().take(MOST_QUOTED).enumerate() {
             let text = cleaned(&source.text);
             let mut quote: String = text.trim().chars().take(LONGEST_QUOTE).collect();
@@ -65,6 +67,15 @@ impl Llm for Extractive {
 mod tests {
     use super::*;
     use crate::Source;
+
+    #[tokio::test]
+    async fn without_sources_it_says_so() {
+        let mut stream = Extractive.answer(Conversation::default()).await.expect("an answer");
+
+        assert_eq!(stream.next().await, Some(Ok(Piece::Text("No memory fits this question.".to_owned()))));
+        let Some(Ok(Piece::Done(answered))) = stream.next().await else { panic!("an end") };
+        assert!(answered.citations.is_empty());
+    }
 
     #[tokio::test]
     async fn it_quotes_and_invents_nothing() {

@@ -5,6 +5,7 @@
 //! text, which comes out clean and with its citations checked. Start with [`Llm`], then `prompt.rs` for what is sent
 //! and `citations.rs` for what comes back.
 
+mod boundary;
 mod citations;
 mod clean;
 mod extractive;

@@ -5,6 +5,7 @@ mod settings;
 mod stream;
 mod wire;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,8 +17,8 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::prompt::{Message, messages};
-use crate::{AnswerStream, Condition, Conversation, Llm, LlmError, estimate};
+use crate::prompt::{Message, fitting};
+use crate::{AnswerStream, Condition, Conversation, Llm, LlmError};
 use breaker::Breaker;
 pub use settings::{OpenAiSettings, SettingsError};
 use stream::{Limits, Writing};
@@ -25,7 +26,7 @@ use wire::{Body, StreamOptions};
 
 /// Tries of one request, the first included.
 const TRIES: u32 = 3;
-/// The first pause between tries; each is twice as long as the one before.
+/// The first pause between tries, at most; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A wait that the person who asks need not hear of.
 const SHORT: Duration = Duration::from_secs(2);
@@ -41,6 +42,8 @@ pub struct OpenAiCompatible {
     authorization: Option<HeaderValue>,
     models: Vec<String>,
     budget: usize,
+    /// How many tokens everything that is sent may have.
+    room: usize,
     max_tokens: u32,
     limits: Limits,
     turns: Arc<Semaphore>,
@@ -72,6 +75,7 @@ impl OpenAiCompatible {
             endpoint: settings.endpoint()?,
             authorization: settings.authorization()?,
             budget: settings.budget(),
+            room: settings.room(),
             max_tokens: settings.max_tokens,
             limits: Limits { first_text: settings.first_text, silence: settings.silence, total: settings.total },
             turns: Arc::new(Semaphore::new(settings.parallel.max(1))),
@@ -84,11 +88,14 @@ impl OpenAiCompatible {
     async fn begin(&self, conversation: &Conversation, messages: &[Message]) -> Result<Response, LlmError> {
         let mut tries = 1;
         loop {
-            let failure = match self.attempt(conversation, messages).await {
+            let is_new = self.wants_new_name.load(Ordering::Relaxed);
+            let failure = match self.attempt(conversation, messages, is_new).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            if failure.complaint.contains("max_completion_tokens") && !self.wants_new_name.swap(true, Ordering::Relaxed) {
+            // Others may find it out at the same time: what counts is what this try was sent with.
+            if !is_new && failure.complaint.contains("max_completion_tokens") {
+                self.wants_new_name.store(true, Ordering::Relaxed);
                 continue;
             }
             let asked = match &failure.error {
@@ -99,19 +106,19 @@ impl OpenAiCompatible {
                 return Err(failure.error);
             }
             tracing::debug!(cause = %failure.error, tries, "A model is asked again.");
-            tokio::time::sleep(asked.max(FIRST_PAUSE * 2_u32.pow(tries - 1))).await;
+            tokio::time::sleep(asked.max(pause(tries))).await;
             tries += 1;
         }
     }
 
-    async fn attempt(&self, conversation: &Conversation, messages: &[Message]) -> Result<Response, Failure> {
-        let is_new = self.wants_new_name.load(Ordering::Relaxed);
+    async fn attempt(&self, conversation: &Conversation, messages: &[Message], is_new: bool) -> Result<Response, Failure> {
+        let temperature = conversation.options.temperature.filter(|temperature| temperature.is_finite());
         let body = Body {
             model: self.chosen(conversation),
             messages,
             stream: true,
             stream_options: Some(StreamOptions { include_usage: true }),
-            temperature: conversation.options.temperature.map(|temperature| temperature.clamp(0.0, 2.0)),
+            temperature: temperature.map(|temperature| temperature.clamp(0.0, 2.0)),
             max_tokens: (!is_new).then_some(self.max_tokens),
             max_completion_tokens: is_new.then_some(self.max_tokens),
         };
@@ -148,7 +155,10 @@ impl Llm for OpenAiCompatible {
         self.budget
     }
 
-    async fn answer(&self, conversation: Conversation) -> Result<AnswerStream, LlmError> {
+    async fn answer(&self, mut conversation: Conversation) -> Result<AnswerStream, LlmError> {
+        let Some((messages, input)) = fitting(&mut conversation, self.room) else {
+            return Err(LlmError::Rejected("the question is longer than what the model reads".to_owned()));
+        };
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(LlmError::Unavailable {
@@ -157,8 +167,6 @@ impl Llm for OpenAiCompatible {
             });
         };
         self.breaker.admit(Instant::now())?;
-        let messages = messages(&conversation);
-        let input = messages.iter().map(|message| estimate(&message.content)).sum();
         let began = Instant::now();
         let first = async {
             let response = self.begin(&conversation, &messages).await?;
@@ -201,8 +209,31 @@ impl Failure {
     }
 }
 
+/// Doubles each time, and differs between callers by half, so that they do not all come back at once.
+fn pause(tries: u32) -> Duration {
+    // The standard library's only source of randomness; nothing secret hangs on it.
+    let random = RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
+    (FIRST_PAUSE * 2_u32.saturating_pow(tries.saturating_sub(1))).mul_f64(0.5 + random / 2.0)
+}
+
 /// Providers of models send seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(3600)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_differ() {
+        for _ in 0..100 {
+            let (first, second) = (pause(1), pause(2));
+            assert!((FIRST_PAUSE / 2..=FIRST_PAUSE).contains(&first), "FLT-08 {first:?}");
+            assert!((FIRST_PAUSE..=FIRST_PAUSE * 2).contains(&second), "FLT-08 {second:?}");
+        }
+        let many: std::collections::HashSet<Duration> = (0..100).map(|_| pause(1)).collect();
+        assert!(many.len() > 50, "FLT-08: they do not all come back at once");
+    }
 }

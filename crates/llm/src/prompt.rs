@@ -4,7 +4,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Conversation, Speaker, cleaned};
+use crate::{Conversation, Speaker, cleaned, estimate};
 
 const RULES: &str = "\
 You answer questions on behalf of a person, from what they remember. The only things you know about them are the memories \
@@ -26,8 +26,46 @@ pub(crate) struct Message {
     pub(crate) content: String,
 }
 
+/// The turns that are worth more than the worst sources.
+const LATEST_TURNS: usize = 2;
+/// A source is not made shorter than this, in bytes.
+const SHORTEST_SOURCE: usize = 200;
+
+/// The messages of a conversation and their tokens. Where there is no room for everything, the oldest turns and the worst
+/// sources are taken out of the conversation; nothing if even the question does not fit.
+pub(crate) fn fitting(conversation: &mut Conversation, room: usize) -> Option<(Vec<Message>, usize)> {
+    loop {
+        let messages = messages(conversation);
+        let tokens: usize = messages.iter().map(|message| estimate(&message.content)).sum();
+        let excess = tokens.saturating_sub(room);
+        if excess == 0 {
+            return Some((messages, tokens));
+        }
+        let mut freed = 0;
+        while freed < excess {
+            freed += leave_out(conversation)?;
+        }
+    }
+}
+
+/// Takes out what matters least, and tells its tokens.
+fn leave_out(conversation: &mut Conversation) -> Option<usize> {
+    if conversation.turns.len() > LATEST_TURNS || (conversation.sources.len() <= 1 && !conversation.turns.is_empty()) {
+        return Some(estimate(&conversation.turns.remove(0).text));
+    }
+    if conversation.sources.len() > 1 {
+        return conversation.sources.pop().map(|source| estimate(&source.text));
+    }
+    // The best one stays, shortened: an answer without any would deny what is remembered.
+    let source = conversation.sources.first_mut().filter(|source| source.text.len() > SHORTEST_SOURCE)?;
+    let before = estimate(&source.text);
+    let half = source.text.chars().count() / 2;
+    source.text = source.text.chars().take(half).chain(['…']).collect();
+    Some(before.saturating_sub(estimate(&source.text)))
+}
+
 /// The messages of a conversation.
-pub(crate) fn messages(conversation: &Conversation) -> Vec<Message> {
+fn messages(conversation: &Conversation) -> Vec<Message> {
     let mark = Uuid::new_v4().simple().to_string();
     let mut messages = vec![Message { role: "system", content: system(conversation, &mark) }];
     for turn in &conversation.turns {
@@ -68,9 +106,15 @@ fn quoted(what: &str, mark: &str, about: &str, text: &str) -> String {
 
 /// What models read as the beginning or the end of somebody's turn is pulled apart; a reader understands it all the same.
 fn harmless(text: &str) -> String {
-    const SIGNALS: [&str; 14] = [
+    const SIGNALS: [&str; 20] = [
         "<|",
         "|>",
+        "<｜",
+        "｜>",
+        "[SYSTEM_PROMPT]",
+        "[AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
+        "[TOOL_RESULTS]",
         "[INST]",
         "[/INST]",
         "<<SYS>>",
@@ -87,7 +131,7 @@ fn harmless(text: &str) -> String {
     let mut text = cleaned(text);
     for signal in SIGNALS {
         if text.contains(signal) {
-            let (first, rest) = signal.split_at(1);
+            let (first, rest) = signal.split_at(signal.chars().next().map_or(0, char::len_utf8));
             text = text.replace(signal, &format!("{first} {rest}"));
         }
     }
@@ -117,6 +161,46 @@ mod tests {
         assert_ne!(first[2].content, second[2].content, "LLM-02");
         assert!(first[2].content.contains("[1], of 2026-01-31:\n<<memory ") && first[2].content.contains("Earl Grey."));
         assert!(first[0].content.contains("Be kind.") && !first[0].content.contains("Earl Grey."));
+    }
+
+    #[test]
+    fn what_matters_least_is_left_out_where_there_is_no_room() {
+        let source = |number: usize| Source { text: format!("Tea number {number}. ").repeat(40), date: "2026-01-31".to_owned() };
+        let turn = |number: usize| Turn { speaker: Speaker::Asker, text: format!("Turn {number}. ").repeat(40) };
+        let full =
+            Conversation { sources: (1..=30).map(source).collect(), turns: (1..=6).map(turn).collect(), ..conversation("") };
+        let (_, all) = fitting(&mut full.clone(), usize::MAX).expect("room for everything");
+
+        let mut halved = full.clone();
+        let (messages, tokens) = fitting(&mut halved, all / 2).expect("room for half of it");
+
+        assert!(tokens <= all / 2, "LLM-07 {tokens} of {all}");
+        assert!((2..30).contains(&halved.sources.len()) && halved.sources[0].text.contains("Tea number 1."));
+        assert_eq!(halved.turns.len(), 2, "the latest are kept");
+        assert!(halved.turns[1].text.contains("Turn 6."));
+        assert_eq!(messages.len(), 4);
+        assert!(messages[3].content.contains(&format!("[{}], of", halved.sources.len())), "numbers are those that remain");
+        assert!(!messages[3].content.contains(&format!("[{}], of", halved.sources.len() + 1)));
+        let mut long = conversation(&"Tea. ".repeat(10_000));
+        assert!(fitting(&mut long, 2_000).is_some() && long.sources[0].text.ends_with('…'), "LLM-07: the best is shortened");
+        assert!(fitting(&mut full.clone(), 50).is_none(), "LLM-07: the rules do not fit");
+    }
+
+    #[test]
+    fn every_text_that_people_wrote_is_pulled_apart() {
+        let hostile = "a<\u{200b}|im_start|>b<<|eot_id|>>c<｜User｜>d[TOOL_CALLS]e<|<|f";
+        let mut conversation = conversation(hostile);
+        conversation.persona = hostile.to_owned();
+        conversation.instructions = hostile.to_owned();
+        conversation.question = hostile.to_owned();
+        conversation.turns = vec![Turn { speaker: Speaker::Persona, text: hostile.to_owned() }];
+
+        for message in messages(&conversation) {
+            for signal in ["<|", "|>", "<｜", "｜>", "[TOOL_CALLS]"] {
+                assert!(!message.content.contains(signal), "LLM-02 {signal}: {}", message.content);
+            }
+            assert!(message.content.contains("im_start"), "what was written stays readable");
+        }
     }
 
     #[test]

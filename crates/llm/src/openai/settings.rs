@@ -74,6 +74,11 @@ impl OpenAiSettings {
     pub(super) fn budget(&self) -> usize {
         self.context_tokens.saturating_sub(self.max_tokens as usize + REST).max(LEAST_BUDGET)
     }
+
+    /// What is left for everything that is sent.
+    pub(super) fn room(&self) -> usize {
+        self.budget() + REST
+    }
 }
 
 /// The client follows no redirect: a key is sent nowhere else.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, Stream};
 use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::breaker::Breaker;
@@ -17,6 +16,8 @@ use crate::{Answered, LlmError, MAX_ANSWER, Piece, Usage, estimate};
 
 /// The most bytes of a whole answer.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// How long the count of tokens is waited for after the model has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long everything may take.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,10 @@ pub(super) struct Writing {
     thoughts: Thoughts,
     reader: Option<Reader>,
     ready: VecDeque<Piece>,
-    /// Whether it came in one piece although a stream was asked for.
-    is_whole: bool,
+    /// Whether it comes in one piece although a stream was asked for; known from its first byte, whatever the headers say.
+    is_whole: Option<bool>,
+    /// Whether something of a chat has come.
+    has_events: bool,
     bytes: usize,
     input: usize,
     output: usize,
@@ -48,10 +51,10 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn new(response: Response, model: &str, sources: usize, input: usize) -> Self {
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         Self {
-            is_whole: kind.starts_with("application/json"),
             response,
+            is_whole: None,
+            has_events: false,
             events: Events::default(),
             thoughts: Thoughts::default(),
             reader: Some(Reader::new(sources)),
@@ -106,13 +109,16 @@ impl Writing {
             }
             let left = limits.total.saturating_sub(began.elapsed());
             if left.is_zero() {
-                self.cut();
+                self.cut()?;
                 continue;
             }
-            match tokio::time::timeout(limits.silence.min(left), self.step()).await {
+            let silence = if self.has_ended { limits.silence.min(LAST_WORDS) } else { limits.silence };
+            match tokio::time::timeout(silence.min(left), self.step()).await {
                 Ok(step) => step?,
+                // Only a count of tokens or a word of farewell is missing.
+                Err(_) if self.has_ended => self.finish()?,
                 // It has written for as long as it may: what there is, is an answer.
-                Err(_) if left < limits.silence => self.cut(),
+                Err(_) if left < limits.silence => self.cut()?,
                 Err(_) => return Err(LlmError::unavailable(format!("silent for {:?}", limits.silence))),
             }
         }
@@ -120,15 +126,21 @@ impl Writing {
 
     /// Reads something more.
     async fn step(&mut self) -> Result<(), LlmError> {
-        let bytes = self.response.chunk().await.map_err(|_| LlmError::unavailable("the answer broke off"))?;
-        let Some(bytes) = bytes else { return self.end() };
+        let bytes = match self.response.chunk().await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return self.end(),
+            Err(_) if self.has_ended => return self.end(),
+            Err(_) => return Err(LlmError::unavailable("the answer broke off")),
+        };
         self.bytes += bytes.len();
         if self.bytes > MOST_BYTES {
-            self.cut();
-            return Ok(());
+            return self.cut();
         }
         self.events.push(&bytes)?;
-        if self.is_whole {
+        if self.is_whole.is_none() {
+            self.is_whole = self.events.first().map(|byte| byte == b'{');
+        }
+        if self.is_whole != Some(false) {
             return Ok(());
         }
         while self.reader.is_some()
@@ -138,12 +150,13 @@ impl Writing {
                 self.has_ended = true;
                 return self.finish();
             }
-            self.take(&Chunk::parse(&data)?);
+            self.take(&Chunk::parse(&data)?)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, chunk: &Chunk) {
+    fn take(&mut self, chunk: &Chunk) -> Result<(), LlmError> {
+        self.has_events = true;
         if let Some(counts) = chunk.usage {
             self.counts = Some(counts);
         }
@@ -154,21 +167,20 @@ impl Writing {
             self.has_ended = true;
             self.is_truncated |= end == "length";
         }
-        let text = self.thoughts.answer_in(chunk.text());
-        self.output += estimate(chunk.text());
-        self.show(&text);
+        let said = chunk.text();
+        self.output += estimate(&said);
+        let text = self.thoughts.answer_in(&said);
+        self.show(&text)
     }
 
-    fn show(&mut self, text: &str) {
-        let Some(reader) = &mut self.reader else { return };
+    fn show(&mut self, text: &str) -> Result<(), LlmError> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
         let text = reader.read(text);
         if !text.is_empty() {
             self.has_text = true;
             self.ready.push_back(Piece::Text(text));
         }
-        if reader.length() > MAX_ANSWER {
-            self.cut();
-        }
+        if reader.length() > MAX_ANSWER { self.cut() } else { Ok(()) }
     }
 
     /// The connection has ended.
@@ -176,33 +188,44 @@ impl Writing {
         if self.reader.is_none() {
             return Ok(());
         }
-        if self.is_whole {
+        if self.is_whole == Some(true) {
             let whole = self.events.rest()?;
-            self.take(&Chunk::parse(&whole)?);
+            self.take(&Chunk::parse(&whole)?)?;
             self.has_ended = true;
         }
-        if self.has_ended { self.finish() } else { Err(LlmError::InvalidAnswer("the stream broke off".to_owned())) }
+        match (self.has_ended, self.has_events) {
+            (true, _) => self.finish(),
+            (false, true) => Err(LlmError::InvalidAnswer("the stream broke off".to_owned())),
+            (false, false) => Err(LlmError::InvalidAnswer("neither a stream nor JSON: is LLM_BASE_URL right?".to_owned())),
+        }
     }
 
     /// Ends the answer here although the model has not.
-    fn cut(&mut self) {
+    fn cut(&mut self) -> Result<(), LlmError> {
         self.is_truncated = true;
-        self.done();
+        self.done()
     }
 
     fn finish(&mut self) -> Result<(), LlmError> {
         let rest = self.thoughts.rest();
-        self.show(&rest);
-        self.done();
-        if self.has_text { Ok(()) } else { Err(LlmError::InvalidAnswer("there is no text".to_owned())) }
+        self.show(&rest)?;
+        self.done()
     }
 
-    fn done(&mut self) {
-        let Some(reader) = self.reader.take() else { return };
+    fn done(&mut self) -> Result<(), LlmError> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
         let (rest, citations) = reader.finish();
         if !rest.is_empty() {
             self.has_text = true;
             self.ready.push_back(Piece::Text(rest));
+        }
+        if !self.has_text {
+            let why = if self.is_truncated {
+                "it ended before there was text: LLM_MAX_TOKENS may be too low"
+            } else {
+                "there is no text"
+            };
+            return Err(LlmError::InvalidAnswer(why.to_owned()));
         }
         let estimated = |tokens: usize| u32::try_from(tokens).unwrap_or(u32::MAX);
         let usage = match self.counts {
@@ -211,5 +234,6 @@ impl Writing {
         };
         let model = std::mem::take(&mut self.model);
         self.ready.push_back(Piece::Done(Answered { citations, model, usage, is_truncated: self.is_truncated }));
+        Ok(())
     }
 }

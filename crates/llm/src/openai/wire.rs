@@ -52,7 +52,21 @@ struct Choice {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Said {
-    content: Option<String>,
+    content: Option<Content>,
+}
+
+/// Text, or a list of parts: some endpoints give a model's thoughts as parts that are no text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Part {
+    text: Option<String>,
 }
 
 /// Tokens as the endpoint counts them.
@@ -75,23 +89,27 @@ impl Chunk {
     }
 
     /// The text in it.
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> String {
         let choice = self.choices.first();
         let said = choice.and_then(|choice| choice.delta.as_ref().or(choice.message.as_ref()));
-        said.and_then(|said| said.content.as_deref()).unwrap_or_default()
+        match said.and_then(|said| said.content.as_ref()) {
+            Some(Content::Text(text)) => text.clone(),
+            Some(Content::Parts(parts)) => parts.iter().filter_map(|part| part.text.as_deref()).collect(),
+            None => String::new(),
+        }
     }
 
     /// Why the model has ended, if it has.
     pub(crate) fn end(&self) -> Option<&str> {
-        self.choices.first()?.finish_reason.as_deref()
+        // Some endpoints give an empty reason until there is one.
+        self.choices.first()?.finish_reason.as_deref().filter(|reason| !reason.is_empty())
     }
 }
 
-/// An error's code in parentheses, as far as it is one: free text could hold anything.
+/// An error's code in parentheses, as far as it is one: free text could hold anything, keys have digits and capitals.
 pub(crate) fn code_of(error: &Value) -> String {
     let code = ["code", "type"].iter().find_map(|name| error.get(name)?.as_str());
-    let is_code =
-        |code: &&str| code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let is_code = |code: &&str| code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     code.filter(is_code).map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
@@ -113,6 +131,11 @@ impl Events {
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// The first byte that is no space.
+    pub(crate) fn first(&self) -> Option<u8> {
+        self.bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace())
     }
 
     /// All that has come, for an answer in one piece.
@@ -173,5 +196,23 @@ mod tests {
         let chunk =
             Chunk::parse(r#"{"choices": [{"delta": {"content": "a", "reasoning_content": "b"}, "finish_reason": null}]}"#);
         assert_eq!(chunk.expect("a chunk").text(), "a");
+    }
+
+    #[test]
+    fn a_key_is_no_code() {
+        let code = |json: Value| code_of(&json);
+        assert_eq!(code(serde_json::json!({ "code": "sk-Abc123", "type": "x" })), "", "LLM-10");
+        assert_eq!(code(serde_json::json!({ "code": 429, "type": "rate_limit" })), " (rate_limit)");
+        assert_eq!(code(Value::from("overloaded: your prompt was")), "", "LLM-10");
+    }
+
+    #[test]
+    fn what_endpoints_do_differently_is_understood() {
+        let chunk = |json: &str| Chunk::parse(json).expect("a chunk");
+        let parts =
+            r#"{"choices": [{"delta": {"content": [{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]}}]}"#;
+        assert_eq!(chunk(parts).text(), "a");
+        assert_eq!(chunk(r#"{"choices": [{"delta": {"content": null}, "finish_reason": ""}]}"#).end(), None);
+        assert_eq!(chunk(r#"{"choices": [], "usage": null}"#).text(), "");
     }
 }

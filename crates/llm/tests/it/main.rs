@@ -131,6 +131,23 @@ async fn endpoints_with_the_newer_name_of_a_limit_are_understood() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_is_not_sent_and_not_cited() {
+    let endpoint = FakeLlm::spawn().await;
+    let model = model(&endpoint);
+    let source = Source { text: "A long story about tea. ".repeat(150), date: "2026-01-31".to_owned() };
+    endpoint.script([Reply::says("Tea [1]. Milk [30].")]);
+
+    let (text, done) = read_of(&model, Conversation { sources: vec![source; 30], ..conversation() }).await.expect("an answer");
+
+    assert_eq!((text.as_str(), done.citations.len()), ("Tea. Milk.", 1), "LLM-07: nobody saw the thirtieth");
+    assert!(!endpoint.prompts()[0].to_string().contains("[30], of"), "LLM-07");
+
+    let endless = Conversation { question: "tea ".repeat(20_000), ..conversation() };
+    assert!(matches!(read_of(&model, endless).await, Err(LlmError::Rejected(_))), "LLM-07");
+    assert_eq!(endpoint.prompts().len(), 1, "LLM-07: it was not asked");
+}
+
+#[tokio::test]
 async fn nothing_lasts_for_ever() {
     let endpoint = FakeLlm::spawn().await;
     let model = model(&endpoint);
@@ -150,16 +167,47 @@ async fn nothing_lasts_for_ever() {
 #[tokio::test]
 async fn what_is_no_answer_is_none() {
     let endpoint = FakeLlm::spawn().await;
-    for reply in
-        [Reply::Nonsense, Reply::ErrorEvent, Reply::BreaksOff(vec![]), Reply::says(" "), Reply::BreaksOff(vec!["Tea".to_owned()])]
-    {
+    for reply in [
+        Reply::Nonsense,
+        Reply::ErrorEvent,
+        Reply::Page,
+        Reply::OnlyThinks,
+        Reply::BreaksOff(vec![]),
+        Reply::says(" "),
+        Reply::BreaksOff(vec!["Tea".to_owned()]),
+    ] {
         endpoint.script([reply.clone()]);
         let error = read(&model(&endpoint)).await.expect_err("no answer");
         assert!(!error.to_string().contains("secret"), "LLM-10 {reply:?} {error}");
     }
-    endpoint.script([Reply::Whole("Tea [1].".to_owned())]);
-    let (text, done) = read(&model(&endpoint)).await.expect("an answer in one piece");
-    assert_eq!((text.as_str(), done.citations.len()), ("Tea.", 1));
+    for reply in [Reply::Whole("Tea [1].".to_owned()), Reply::Unlabelled("Tea [1].".to_owned())] {
+        endpoint.script([reply]);
+        let (text, done) = read(&model(&endpoint)).await.expect("an answer in one piece");
+        assert_eq!((text.as_str(), done.citations.len()), ("Tea.", 1));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_complete_when_the_model_says_so() {
+    let endpoint = FakeLlm::spawn().await;
+    endpoint.script([Reply::StaysOpen("Tea [1].".to_owned())]);
+
+    let (text, done) = read(&model(&endpoint)).await.expect("an answer");
+
+    assert_eq!((text.as_str(), done.citations.len(), done.is_truncated), ("Tea.", 1, false), "FLT-11");
+    assert!(done.usage.is_estimate && done.usage.input > 0 && done.usage.output > 0, "{:?}", done.usage);
+}
+
+#[tokio::test]
+async fn everybody_who_asks_at_first_learns_the_newer_name_of_a_limit() {
+    let endpoint = FakeLlm::spawn().await;
+    let model = model(&endpoint);
+    let message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
+    endpoint.script(vec![Reply::Status(400, json!({ "error": { "message": message } })); 2]);
+
+    let (one, other) = tokio::join!(read(&model), read(&model));
+
+    assert!(one.is_ok() && other.is_ok(), "{:?} {:?}", one.err(), other.err());
 }
 
 #[tokio::test]

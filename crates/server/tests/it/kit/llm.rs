@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 /// What the model does with one request. Without a reply it says `From memory [1].`
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "crates/llm tests every fault, the server only those that it treats differently")]
 pub enum Reply {
     /// It says these pieces, with a pause before each.
     Says(Vec<String>, Duration),
@@ -37,6 +38,14 @@ pub enum Reply {
     ErrorEvent,
     /// It answers in one piece although a stream was asked for.
     Whole(String),
+    /// The same, called a plain text.
+    Unlabelled(String),
+    /// It says this and that it has ended, but neither counts nor closes the stream.
+    StaysOpen(String),
+    /// It ends for want of tokens before it has said anything.
+    OnlyThinks,
+    /// It answers 200 with a page for people.
+    Page,
 }
 
 /// The model; ends with the test.
@@ -107,9 +116,7 @@ async fn chat(State(record): State<Arc<Mutex<Record>>>, Json(request): Json<Valu
         record.prompts.push(request);
         record.replies.pop_front().unwrap_or_else(|| Reply::says("From memory [1]."))
     };
-    let done = || {
-        vec![event(&json!({ "choices": [{ "delta": {}, "finish_reason": "stop" }] })), counts(), "data: [DONE]\n\n".to_owned()]
-    };
+    let done = || vec![ended("stop"), counts(), "data: [DONE]\n\n".to_owned()];
     match reply {
         Reply::Says(pieces, pause) => events(pieces.iter().map(|piece| said(piece)).chain(done()).collect(), pause, None),
         Reply::BreaksOff(pieces) => events(pieces.iter().map(|piece| said(piece)).collect(), Duration::ZERO, None),
@@ -134,11 +141,13 @@ async fn chat(State(record): State<Arc<Mutex<Record>>>, Json(request): Json<Valu
         Reply::ErrorEvent => {
             events(vec![event(&json!({ "error": { "code": "overloaded", "message": "a secret" } }))], Duration::ZERO, None)
         }
-        Reply::Whole(text) => Json(json!({
-            "model": "test", "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }],
-            "usage": { "prompt_tokens": 7, "completion_tokens": 3 },
-        }))
-        .into_response(),
+        Reply::Whole(text) => Json(whole(&text)).into_response(),
+        Reply::Unlabelled(text) => whole(&text).to_string().into_response(),
+        Reply::StaysOpen(text) => events(vec![said(&text), ended("stop")], Duration::ZERO, Some(Left(record))),
+        Reply::OnlyThinks => {
+            events(vec![said("<think>Hm. "), ended("length"), "data: [DONE]\n\n".to_owned()], Duration::ZERO, None)
+        }
+        Reply::Page => ([("content-type", "text/html")], "<!doctype html><p>a secret page</p>").into_response(),
     }
 }
 
@@ -161,6 +170,17 @@ fn event(value: &Value) -> String {
 
 fn said(text: &str) -> String {
     event(&json!({ "model": "test", "choices": [{ "delta": { "content": text }, "finish_reason": null }] }))
+}
+
+fn ended(reason: &str) -> String {
+    event(&json!({ "choices": [{ "delta": {}, "finish_reason": reason }] }))
+}
+
+fn whole(text: &str) -> Value {
+    json!({
+        "model": "test", "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 7, "completion_tokens": 3 },
+    })
 }
 
 fn counts() -> String {
