@@ -222,11 +222,18 @@ class Flow:
         await use("aggregate_memories", tags=["peer"])
         await use("memory_history", memory_id=memory)
         await use("restore_memory", memory_id=memory, version=1)
+        persona = (await use("create_persona", name="A peer's", tags=["peer"]))["id"]
+        await use("update_persona", persona_id=persona, temperature=0.5)
+        await use("list_personas", limit=1)
+        await use("query_user", persona_id=persona, prompt="every tool")
+        await use("query_user", persona_id=persona, prompt="zyzzyva", include_memories=False)
+        await use("delete_persona", persona_id=persona)
         await use("delete_memory", memory_id=memory)
         expect_equal("the tools that were used", used, set(schemas))
         # What is refused has a form as well.
         await use("get_memory", memory_id=memory)
         await use("update_memory", memory_id="x")
+        await use("query_user", prompt="nobody")
 
     async def step_up(self, session):
         start = len(self.wire.exchanges)

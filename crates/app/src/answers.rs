@@ -56,6 +56,28 @@ impl App {
         })
     }
 
+    /// The memories that an answer would rest on, for who writes it elsewhere.
+    ///
+    /// # Errors
+    /// As [`App::query_user`], but for those of the model.
+    pub fn sources<'a>(&'a self, caller: &'a Caller, command: QueryUser) -> BoxFuture<'a, Result<Vec<SearchHit>, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            self.count_tool_call(caller).await?;
+            let answerer = self.answerer(caller, &command).await?;
+            let hits = self.hits(caller, &command, &answerer).await?;
+            self.note_reads(caller, "persona", hits.iter().map(|hit| &hit.memory));
+            Ok(hits)
+        })
+    }
+
+    async fn hits(&self, caller: &Caller, command: &QueryUser, answerer: &Answerer) -> Result<Vec<SearchHit>, Error> {
+        let persona = answerer.persona.as_ref();
+        let tags: &[Tag] = persona.map_or(&[], |persona| persona.tags.as_slice());
+        let most = command.top_n.map_or_else(|| persona.map_or(DEFAULT_MEMORIES, |persona| persona.top_n), AnswerLimit::get);
+        self.recall(caller, answerer.owner, tags, command.prompt.as_str(), most as usize).await
+    }
+
     async fn answerer(&self, caller: &Caller, command: &QueryUser) -> Result<Answerer, Error> {
         let store = &self.0.store;
         let (found, owner) = match (command.user_id, command.persona_id) {
@@ -82,11 +104,7 @@ impl App {
         answerer: &Answerer,
         pieces: Option<&Pieces>,
     ) -> Result<QueryAnswer, Error> {
-        let persona = answerer.persona.as_ref();
-        let tags: &[Tag] = persona.map_or(&[], |persona| persona.tags.as_slice());
-        let most = command.top_n.map_or_else(|| persona.map_or(DEFAULT_MEMORIES, |persona| persona.top_n), AnswerLimit::get);
-        let question = command.prompt.as_str();
-        let hits = self.recall(caller, answerer.owner, tags, question, most as usize).await?;
+        let hits = self.hits(caller, command, answerer).await?;
         let (written, abstained) = if hits.is_empty() {
             (self.abstained(pieces), true)
         } else {

@@ -17,6 +17,8 @@ pub enum Completing {
     Memory(String),
     /// The id of a person in the directory, by a part of their name.
     Person(String),
+    /// The id of a persona that the caller may ask, by a part of its name or description.
+    Persona(String),
     /// A tag of this person's memories, the caller's own if nobody is named.
     Tag {
         /// Whose memories.
@@ -67,6 +69,12 @@ impl App {
                     let page = self.directory(caller, typed.trim(), ListLimit::default(), None).await?;
                     let values = page.people.iter().map(|person| person.id.to_string()).collect();
                     Proposals { values, has_more: page.next_cursor.is_some() }
+                }
+                Completing::Persona(typed) => {
+                    let typed = Some(typed.trim()).filter(|typed| !typed.is_empty());
+                    let most = u32::try_from(limit).unwrap_or(u32::MAX);
+                    let personas = self.0.store.personas(reader, None, typed, None, most).await?;
+                    personas.iter().map(|persona| persona.id.to_string()).collect::<Vec<_>>().into()
                 }
                 Completing::Tag { owner, prefix } => {
                     let reach = Reach::VisibleOf { reader, owner: owner.unwrap_or(reader) };

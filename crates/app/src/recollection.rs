@@ -86,7 +86,7 @@ fn varied(mut hits: Vec<SearchHit>, most: usize) -> Vec<SearchHit> {
 fn within(hits: Vec<SearchHit>, budget: usize) -> Vec<SearchHit> {
     let mut left = budget;
     let fits = |hit: &SearchHit| {
-        let tokens = estimate(hit.memory.text.as_str()) + 80;
+        let tokens = estimate(hit.memory.text.as_str()) + 100;
         let fits = tokens <= left;
         if fits {
             left -= tokens;

@@ -38,7 +38,8 @@ pub(crate) fn asked(request: &CompleteRequestParams) -> Result<Asked, ErrorData>
         Reference::Prompt(prompt) => match (prompt.name.as_str(), name) {
             (prompts::RECALL, "topic") => Asked::App(Completing::Tag { owner: None, prefix: typed }),
             (prompts::ASK_PERSONA, "person") => Asked::App(Completing::Person(typed)),
-            (prompts::ASK_PERSONA, "persona" | "question") | (prompts::REMEMBER, "what") => Asked::Words(Vec::new()),
+            (prompts::ASK_PERSONA, "persona") => Asked::App(Completing::Persona(typed)),
+            (prompts::ASK_PERSONA, "question") | (prompts::REMEMBER, "what") => Asked::Words(Vec::new()),
             _ => return Err(unknown()),
         },
         _ => return Err(unknown()),

@@ -244,8 +244,9 @@ impl ServerHandler for Handler {
     ) -> Result<GetPromptResponse, ErrorData> {
         let (caller, span) = asker(&context)?;
         let answer = async {
-            let (query, frame) = match prompts::wanted(caller, &request)? {
+            let (query, frame) = match prompts::wanted(&request)? {
                 Wanted::Text(text) => return Ok(prompts::plain(text)),
+                Wanted::Sources { question, frame } => return prompts::of_sources(&self.app, caller, *question, &frame).await,
                 Wanted::Memories { query, frame } => (query, frame),
             };
             let found = self

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use picard_domain::{Caller, Error, UserId};
+use picard_app::App;
+use picard_domain::commands::QueryUser;
+use picard_domain::{Caller, Error, PersonaId, UserId};
 use rmcp::model::{ErrorData, GetPromptRequestParams, GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::{Map, Value, json};
 
@@ -54,6 +56,8 @@ pub(crate) static PROMPTS: LazyLock<Vec<Prompt>> = LazyLock::new(|| {
 pub(crate) enum Wanted {
     /// The memories that this search finds.
     Memories { query: Value, frame: Frame },
+    /// What somebody's memories, or a persona of theirs, say to a question.
+    Sources { question: Box<QueryUser>, frame: Frame },
     /// Nothing.
     Text(String),
 }
@@ -69,7 +73,7 @@ pub(crate) struct Frame {
 ///
 /// # Errors
 /// The protocol's error for a prompt that there is not, and for arguments that are missing, unknown or no texts.
-pub(crate) fn wanted(caller: &Caller, request: &GetPromptRequestParams) -> Result<Wanted, ErrorData> {
+pub(crate) fn wanted(request: &GetPromptRequestParams) -> Result<Wanted, ErrorData> {
     let given = request.arguments.clone().unwrap_or_default();
     let Some(prompt) = PROMPTS.iter().find(|prompt| prompt.name == request.name) else {
         return Err(error::of_list(&Error::invalid("name", "must be the name of a prompt that prompts/list lists")));
@@ -91,7 +95,7 @@ pub(crate) fn wanted(caller: &Caller, request: &GetPromptRequestParams) -> Resul
     }
     match prompt.name.as_str() {
         RECALL => Ok(recall(text("topic").unwrap_or_default())),
-        ASK_PERSONA => ask(caller, text("person"), text("persona"), text("question").unwrap_or_default()),
+        ASK_PERSONA => ask(text("person"), text("persona"), text("question").unwrap_or_default()),
         _ => Ok(Wanted::Text(remember(text("what").unwrap_or_default()))),
     }
 }
@@ -111,16 +115,22 @@ fn recall(topic: &str) -> Wanted {
     }
 }
 
-fn ask(caller: &Caller, person: Option<&str>, persona: Option<&str>, question: &str) -> Result<Wanted, ErrorData> {
-    let person = match (person, persona) {
-        (Some(person), None) => person,
-        (None, Some(_)) => return Err(wrong("persona", "is not the id of a persona that you may ask")),
+fn ask(person: Option<&str>, persona: Option<&str>, question: &str) -> Result<Wanted, ErrorData> {
+    let mut data = json!({ "prompt": question, "top_n": MOST_MEMORIES });
+    match (person, persona) {
+        (Some(person), None) => {
+            let person: UserId = person.parse().map_err(|_| wrong("person", "must be a person's id"))?;
+            data["user_id"] = json!(person);
+        }
+        (None, Some(persona)) => {
+            let persona: PersonaId = persona.parse().map_err(|_| wrong("persona", NO_PERSONA))?;
+            data["persona_id"] = json!(persona);
+        }
         _ => return Err(wrong("person", "or persona must be given, and not both")),
-    };
-    let person: UserId = person.parse().map_err(|_| wrong("person", "must be a person's id"))?;
-    let scope = if person == caller.user_id { "own" } else { "public" };
-    Ok(Wanted::Memories {
-        query: json!({ "query": question, "limit": MOST_MEMORIES, "user_id": person, "scope": scope }),
+    }
+    let question_of = serde_json::from_value(data).map_err(|_| wrong("question", "must have at most 4096 characters"))?;
+    Ok(Wanted::Sources {
+        question: Box::new(question_of),
         frame: Frame {
             title: "A question to a person's memories".to_owned(),
             before: format!(
@@ -131,11 +141,34 @@ fn ask(caller: &Caller, person: Option<&str>, persona: Option<&str>, question: &
     })
 }
 
+/// What is said of a persona that there is not, and of one that may not be asked.
+fn no_persona() -> ErrorData {
+    wrong("persona", NO_PERSONA)
+}
+
+const NO_PERSONA: &str = "is not the id of a persona that you may ask";
+
 fn remember(what: &str) -> String {
     format!(
         "Remember this: {what}\n\nSearch with query_memory first. If it is there already, correct it with update_memory; \
          otherwise store it with submit_memory, one fact a memory, in words that are understood without this conversation."
     )
+}
+
+/// The prompt with what somebody's memories say. A person who says nothing, or is not there, says nothing.
+pub(crate) async fn of_sources(
+    app: &App,
+    caller: &Caller,
+    question: QueryUser,
+    frame: &Frame,
+) -> Result<GetPromptResult, ErrorData> {
+    let is_persona = question.persona_id.is_some();
+    let hits = match app.sources(caller, question).await {
+        Err(Error::NotFound) if is_persona => return Err(no_persona()),
+        Err(Error::NotFound) => Vec::new(),
+        outcome => outcome.map_err(|failed| error::of_list(&failed))?,
+    };
+    Ok(with_memories(frame, &json!({ "memories": hits })))
 }
 
 /// The prompt, with what was found: the texts as data, and links to the memories.

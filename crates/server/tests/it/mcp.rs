@@ -3,6 +3,7 @@
 mod bridge;
 mod calls;
 mod confirm;
+mod personas;
 mod prompts;
 mod replicas;
 mod sessions;

@@ -12,7 +12,7 @@ use crate::kit::provider::Mood;
 use crate::kit::{TestServer, eventually};
 
 /// The messages of an answer, which is JSON or a stream of events.
-async fn messages(response: Response) -> Vec<Value> {
+pub(super) async fn messages(response: Response) -> Vec<Value> {
     let text = response.text().await.expect("a body");
     let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim).filter(|data| !data.is_empty());
     let events: Vec<Value> = data.map(|data| serde_json::from_str(data).expect("JSON")).collect();

@@ -77,6 +77,7 @@ async fn wrong_arguments_of_prompts_are_named(pool: PgPool) {
         ("remember", json!({ "what": 1 }), "arguments.what"),
         ("ask_persona", json!({ "question": "x" }), "arguments.person"),
         ("ask_persona", json!({ "question": "x", "person": "ada" }), "arguments.person"),
+        ("ask_persona", json!({ "question": "x", "persona": ada.user_id }), "arguments.persona"),
         ("ask_persona", json!({ "question": "x", "person": ada.user_id, "persona": ada.user_id }), "arguments.person"),
     ] {
         let error = prompt(&client, name, arguments.clone()).await.expect_err("refused");
