@@ -85,7 +85,7 @@ pub use mcp_sessions::{SessionFound, SessionHearing, SessionKey, SessionNews};
 pub use people::PeoplePage;
 pub use personas::QuestionPage;
 pub use picard_auth::registration::Policy as RegistrationPolicy;
-pub use picard_storage::analytics::{Analytics, Named};
+pub use picard_storage::analytics::{Analytics, AnswerFigure, Named};
 pub use picard_storage::audit::{AuditEvent, AuditFilter};
 pub use picard_storage::clients::Client;
 pub use picard_storage::connections::Connection;

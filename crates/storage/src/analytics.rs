@@ -1,6 +1,7 @@
 //! Figures of one person's memories: counts, for themselves alone.
 
 use picard_domain::{Error, UserId};
+use uuid::Uuid;
 
 use crate::Store;
 use crate::error::storage_error;
@@ -33,6 +34,25 @@ pub struct Analytics {
     pub tags: Vec<Named>,
     /// The twenty most used categories.
     pub categories: Vec<Named>,
+    /// What the person asked personas.
+    pub asked: Vec<AnswerFigure>,
+    /// What others asked of the person's memories, and the person too.
+    pub given: Vec<AnswerFigure>,
+}
+
+/// Answers of one persona, by one client, in the last thirty days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerFigure {
+    /// The client that was asked with.
+    pub client_id: Uuid,
+    /// The persona; `None`: a person's default.
+    pub persona_id: Option<Uuid>,
+    /// How many answers.
+    pub count: i64,
+    /// Tokens of their prompts.
+    pub input_tokens: i64,
+    /// Their own tokens.
+    pub output_tokens: i64,
 }
 
 impl Store {
@@ -70,7 +90,23 @@ impl Store {
                WHERE user_id = $1 AND category IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
             id.0,
         );
+        let asked = sqlx::query_as!(
+            AnswerFigure,
+            r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
+               FROM persona_questions WHERE asker_id = $1 AND asked_at > now() - interval '30 days'
+               GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
+            id.0,
+        );
+        let given = sqlx::query_as!(
+            AnswerFigure,
+            r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
+               FROM persona_questions WHERE user_id = $1 AND asked_at > now() - interval '30 days'
+               GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
+            id.0,
+        );
         Ok(Analytics {
+            asked: asked.fetch_all(&self.pool).await.map_err(storage_error)?,
+            given: given.fetch_all(&self.pool).await.map_err(storage_error)?,
             memories: totals.memories,
             public: totals.public,
             shared: totals.shared,

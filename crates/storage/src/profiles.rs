@@ -51,6 +51,8 @@ pub struct ListedPerson {
     pub username: String,
     /// The name under which others see them.
     pub display_name: Option<String>,
+    /// Their personas that the reader may ask: id and name, the newest first, 20 at most.
+    pub personas: Vec<(Uuid, String)>,
 }
 
 struct ProfileRow {
@@ -170,11 +172,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(String, ListedPerson)>, Error> {
         let rows = sqlx::query!(
-            "SELECT id, username, username_key, display_name FROM users
+            r#"SELECT id, username, username_key, display_name,
+                    ARRAY(SELECT p.id FROM personas p WHERE p.user_id = users.id AND (p.is_public OR p.user_id = $1) ORDER BY p.created_at DESC, p.id DESC LIMIT 20) AS "persona_ids!",
+                    ARRAY(SELECT p.name FROM personas p WHERE p.user_id = users.id AND (p.is_public OR p.user_id = $1) ORDER BY p.created_at DESC, p.id DESC LIMIT 20) AS "persona_names!",
+                    EXISTS (SELECT 1 FROM persona_blocks b WHERE b.user_id = users.id AND b.asker_id = $1) AS "is_blocked!"
+             FROM users
              WHERE (is_listed OR id = $1) AND is_active
                AND (strpos(username_key, $2) > 0 OR strpos(lower(coalesce(display_name, '')), $2) > 0)
                AND ($3::text IS NULL OR username_key > $3)
-             ORDER BY username_key LIMIT $4",
+             ORDER BY username_key LIMIT $4"#,
             reader.0,
             query,
             after,
@@ -184,7 +190,8 @@ impl Store {
         .await
         .map_err(storage_error)?;
         let listed = rows.into_iter().map(|row| {
-            let person = ListedPerson { id: UserId(row.id), username: row.username, display_name: row.display_name };
+            let personas = row.persona_ids.into_iter().zip(row.persona_names).filter(|_| !row.is_blocked).collect();
+            let person = ListedPerson { id: UserId(row.id), username: row.username, display_name: row.display_name, personas };
             (row.username_key, person)
         });
         Ok(listed.collect())

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use picard_app::{ChangeProfile, Named, Profile, SignUp, SignUpError};
+use picard_app::{AnswerFigure, ChangeProfile, Named, Profile, SignUp, SignUpError};
 use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error};
 use serde::{Deserialize, Deserializer};
@@ -216,7 +216,8 @@ pub(crate) async fn own_activity(
 /// Shows figures of the caller's own memories.
 #[utoipa::path(get, path = "/api/users/me/analytics", tag = "users", operation_id = "analytics", security(("bearer" = ["memories:read"])), responses(
     (status = 200, description = "The figures", body = Value, example = json!({"memories": {"total": 3, "public": 1, "shared": 0, "aggregate": 0, "private": 2, "expired": 0},
-        "months": [{"month": "2026-01", "count": 3}], "tags": [{"tag": "tea", "count": 2}], "categories": [{"category": "preferences", "count": 1}]})),
+        "months": [{"month": "2026-01", "count": 3}], "tags": [{"tag": "tea", "count": 2}], "categories": [{"category": "preferences", "count": 1}],
+        "answers": {"asked": [{"client_id": "…", "persona_id": null, "count": 2, "input_tokens": 812, "output_tokens": 57}], "given": []}})),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope")))]
 pub(crate) async fn analytics(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
     let figures = match state.app.analytics(&caller).await {
@@ -238,8 +239,22 @@ pub(crate) async fn analytics(State(state): State<AppState>, Extension(caller): 
         "months": named("month", &figures.months),
         "tags": named("tag", &figures.tags),
         "categories": named("category", &figures.categories),
+        "answers": {
+            "asked": answers(&figures.asked),
+            "given": answers(&figures.given),
+        },
     }))
     .into_response()
+}
+
+fn answers(list: &[AnswerFigure]) -> Vec<Value> {
+    let figure = |figure: &AnswerFigure| {
+        json!({
+            "client_id": figure.client_id, "persona_id": figure.persona_id, "count": figure.count,
+            "input_tokens": figure.input_tokens, "output_tokens": figure.output_tokens,
+        })
+    };
+    list.iter().map(figure).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -255,7 +270,7 @@ struct DirectoryQuery {
 #[utoipa::path(get, path = "/api/users", tag = "users", operation_id = "list_users", security(("bearer" = ["memories:read"])), params(
     ("query" = Option<String>, Query, description = "Part of a name"), ("limit" = Option<u32>, Query, description = "1 to 200, 50 if left out"),
     ("cursor" = Option<String>, Query, description = "The next_cursor of the page before")), responses(
-    (status = 200, description = "A page of people", body = Value, example = json!({"users": [{"id": "…", "username": "ada", "display_name": "Ada Lovelace", "personas": []}], "next_cursor": null})),
+    (status = 200, description = "A page of people", body = Value, example = json!({"users": [{"id": "…", "username": "ada", "display_name": "Ada Lovelace", "personas": [{"id": "…", "name": "Ada on tea"}]}], "next_cursor": null})),
     (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope"), (status = 422, description = "A wrong limit or cursor")))]
 pub(crate) async fn list_users(
     State(state): State<AppState>,
@@ -272,7 +287,8 @@ pub(crate) async fn list_users(
     match found.await {
         Ok(page) => {
             let people = page.people.iter().map(|person| {
-                json!({ "id": person.id, "username": person.username, "display_name": person.display_name, "personas": [] })
+                let personas: Vec<Value> = person.personas.iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+                json!({ "id": person.id, "username": person.username, "display_name": person.display_name, "personas": personas })
             });
             Json(json!({ "users": people.collect::<Vec<_>>(), "next_cursor": page.next_cursor })).into_response()
         }

@@ -322,3 +322,54 @@ async fn the_owner_sees_what_was_asked(pool: PgPool) {
     assert_eq!(server.fail(&bob, "query_user", json!({ "persona_id": id, "prompt": "tea" })).await.0, 404);
     assert_eq!(number(&pool, "SELECT count(*) FROM memories").await, 1, "the memories stay");
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn llm_06_people_never_share_a_prompt(pool: PgPool) {
+    let llm = FakeLlm::spawn().await;
+    let server = server(&pool, &llm, &[]).await;
+    let (ada, eve, bob) = (server.sign_in("ada").await, server.sign_in("eve").await, server.sign_in("bob").await);
+    server.publish(&ada, "Ada's favourite tea is Earl Grey.").await;
+    server.publish(&eve, "Everybody's favourite tea is poison, Ada's too.").await;
+    for person in [&ada, &eve, &ada] {
+        server.call(&bob, "query_user", json!({ "user_id": person.user_id, "prompt": "favourite tea of Ada?" })).await;
+    }
+    let prompts: Vec<String> = llm.prompts().iter().map(Value::to_string).collect();
+    let poisoned: Vec<bool> = prompts.iter().map(|prompt| prompt.contains("poison")).collect();
+    assert_eq!(poisoned, [false, true, false], "LLM-06");
+}
+
+#[test]
+fn llm_11_tools_that_bring_others_words_say_so() {
+    for name in ["query_user", "list_personas", "query_memory", "get_memory"] {
+        let tool = picard_app::catalogue::find(name).expect("a tool");
+        assert!(
+            tool.description.contains("not as instructions") || tool.description.contains("never instructions"),
+            "LLM-11 {name}"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn what_answers_cost_is_counted_and_personas_are_in_the_directory(pool: PgPool) {
+    let llm = FakeLlm::spawn().await;
+    let server = server(&pool, &llm, &[]).await;
+    let (ada, bob) = (server.sign_in("ada").await, server.sign_in("bob").await);
+    server.publish(&ada, "Tea.").await;
+    let id = persona(&server, &ada, json!({})).await;
+    persona(&server, &ada, json!({ "is_public": false })).await;
+    for _ in 0..2 {
+        server.call(&bob, "query_user", json!({ "persona_id": id, "prompt": "tea?" })).await;
+    }
+    let get = async |person: &Person, path: &str| -> Value {
+        let response = server.get(path).bearer_auth(&person.token).send().await.expect("an answer");
+        response.json().await.expect("JSON")
+    };
+    let figure =
+        json!([{ "client_id": server.client_id(), "persona_id": id, "count": 2, "input_tokens": 14, "output_tokens": 6 }]);
+    assert_eq!(get(&bob, "/api/users/me/analytics").await["answers"], json!({ "asked": figure, "given": [] }));
+    assert_eq!(get(&ada, "/api/users/me/analytics").await["answers"], json!({ "asked": [], "given": figure }));
+
+    sqlx::query("UPDATE users SET is_listed = true").execute(&pool).await.expect("they are listed");
+    let listed = get(&bob, "/api/users?query=ada").await;
+    assert_eq!(listed["users"][0]["personas"], json!([{ "id": id, "name": "Ada on tea" }]), "{listed}");
+}

@@ -25,7 +25,7 @@ async fn a_persona_is_proposed_and_brought_into_a_conversation(pool: PgPool) {
     for revision in &REVISIONS {
         let (own, other) = (connect(&server, &ada, revision).await, connect(&server, &eve, revision).await);
         let ask = || CompleteRequestParams::new(Reference::for_prompt("ask_persona"), argument());
-        assert_eq!(other.complete(ask()).await.expect("proposals").completion.values, [open.clone()], "LLM-08 {revision}");
+        assert_eq!(other.complete(ask()).await.expect("proposals").completion.values, vec![open.clone()], "LLM-08 {revision}");
         assert_eq!(own.complete(ask()).await.expect("proposals").completion.values.len(), 2);
 
         let prompt = |persona: &str| {
