@@ -91,7 +91,6 @@ if (preview) {
 // Tags that were used before are added with a click.
 const choices = document.getElementById("tag-choices");
 if (choices) {
-  choices.hidden = false;
   choices.addEventListener("click", (event) => {
     const chosen = event.target.closest("button");
     if (!chosen) return;
@@ -158,7 +157,6 @@ if (drop) {
     }
     file.value = "";
   };
-  drop.hidden = false;
   file.addEventListener("change", () => send(file.files[0]));
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();
