@@ -38,14 +38,26 @@ pub(crate) fn excerpt(text: &str, characters: usize) -> String {
 
 fn events(text: &str) -> impl Iterator<Item = Event<'_>> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    Parser::new_ext(text, options).map(|event| match event {
+    let events = Parser::new_ext(text, options).flat_map(|event| match event {
+        // A table that is wider than the page is scrolled, by keyboard too.
+        Event::Start(Tag::Table(columns)) => {
+            [Some(Event::Html(r#"<div class="wide" tabindex="0">"#.into())), Some(Event::Start(Tag::Table(columns)))]
+        }
+        Event::End(TagEnd::Table) => [Some(Event::End(TagEnd::Table)), Some(Event::Html("</div>".into()))],
+        event => [Some(harmless(event)), None],
+    });
+    events.flatten()
+}
+
+fn harmless(event: Event<'_>) -> Event<'_> {
+    match event {
         Event::Html(markup) | Event::InlineHtml(markup) => Event::Text(markup),
         // People who press Enter mean a new line.
         Event::SoftBreak => Event::HardBreak,
         Event::Start(Tag::Image { link_type, dest_url, title, id }) => Event::Start(Tag::Link { link_type, dest_url, title, id }),
         Event::End(TagEnd::Image) => Event::End(TagEnd::Link),
         event => event,
-    })
+    }
 }
 
 fn sanitizer() -> Builder<'static> {
@@ -55,6 +67,7 @@ fn sanitizer() -> Builder<'static> {
         "br",
         "code",
         "del",
+        "div",
         "em",
         "h1",
         "h2",
@@ -80,6 +93,7 @@ fn sanitizer() -> Builder<'static> {
     builder
         .tags(tags.into())
         .tag_attributes([("a", ["href"].into()), ("ol", ["start"].into())].into())
+        .tag_attribute_values([("div", [("class", ["wide"].into()), ("tabindex", ["0"].into())].into())].into())
         .generic_attributes(HashSet::new())
         .url_schemes(["http", "https", "mailto"].into())
         .url_relative(UrlRelative::Deny)
@@ -108,6 +122,14 @@ mod tests {
 
         assert!(!html.contains("<img") && !html.contains("<b>"), "{html}");
         assert!(html.contains(">a cat</a>") && html.contains("&lt;b&gt;"));
+    }
+
+    #[test]
+    fn a_wide_table_is_scrolled_and_not_the_page() {
+        let html = to_html("| a |\n|---|\n| b |\n\n<div class=\"wide\" id=\"content\">c</div>");
+
+        assert!(html.contains(r#"<div class="wide" tabindex="0"><table>"#) && html.contains("</table>\n</div>"), "{html}");
+        assert_eq!(html.matches("<div").count(), 1, "markup that somebody wrote is text: {html}");
     }
 
     #[test]

@@ -3,11 +3,12 @@
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use crate::preferences::{Preferences, Zone};
 use crate::words::Language;
 
+const DAY: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]");
 const INPUT: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]");
 const INPUT_WITH_SECONDS: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
 
@@ -37,9 +38,15 @@ pub(crate) fn from_input(text: &str, zone: &Zone) -> Option<OffsetDateTime> {
     zone.moment(moment.ok()?)
 }
 
+/// When a day begins and ends in the zone; reads what an `<input type="date">` sends.
+pub(crate) fn day(text: &str, zone: &Zone) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let date = Date::parse(text.trim(), DAY).ok()?;
+    Some((zone.moment(date.midnight())?, zone.moment(date.next_day()?.midnight())?))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{from_input, input, machine, readable};
+    use super::{day, from_input, input, machine, readable};
     use crate::preferences::{Preferences, Zone};
     use crate::words::Language;
 
@@ -64,5 +71,15 @@ mod tests {
         assert_eq!(machine(moment), "2026-07-09T12:03:00Z");
         assert_eq!(input(moment, &zone), "2026-07-09T14:03");
         assert_eq!(readable(moment, &preferences), "9. Juli 2026, 14:03");
+    }
+
+    #[test]
+    fn a_day_has_the_hours_of_the_persons_zone() {
+        let zone = Zone::parse("Europe/Berlin").expect("a zone");
+
+        let (begin, end) = day("2026-10-25", &zone).expect("a day");
+        assert_eq!((machine(begin), machine(end)), ("2026-10-24T22:00:00Z".to_owned(), "2026-10-25T23:00:00Z".to_owned()));
+        assert_eq!(day("25.10.2026", &zone), None);
+        assert_eq!(day("", &zone), None);
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod import;
+pub(crate) mod language;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod memories;

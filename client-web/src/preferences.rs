@@ -9,6 +9,8 @@ use crate::words::{Language, Words};
 
 /// The cookie in which the page's script says where the browser is.
 const ZONE_COOKIE: &str = "picard_zone";
+/// The cookie with the language that somebody chose who is not signed in.
+pub(crate) const LANGUAGE_COOKIE: &str = "picard_language";
 
 /// A time zone of the IANA database.
 #[derive(Debug, Clone, Default)]
@@ -96,6 +98,12 @@ pub(crate) struct Settings {
     pub(crate) zone: Option<Zone>,
 }
 
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let mut pairs = all.filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+}
+
 /// What holds for one page.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preferences {
@@ -108,12 +116,11 @@ impl Preferences {
     /// What the browser says by itself.
     pub(crate) fn of_browser(headers: &HeaderMap) -> Self {
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
-        let zone = cookies.filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == ZONE_COOKIE);
+        let chosen = cookie(headers, LANGUAGE_COOKIE).and_then(Language::from_code);
         Self {
-            language: Language::accepted(accepted),
+            language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
             theme: Theme::System,
-            zone: zone.and_then(|(_, name)| Zone::parse(name)).unwrap_or_default(),
+            zone: cookie(headers, ZONE_COOKIE).and_then(Zone::parse).unwrap_or_default(),
         }
     }
 
@@ -171,6 +178,8 @@ mod tests {
         assert_eq!((browser.language, browser.zone.name()), (Language::German, "Asia/Tokyo"));
         let unset = browser.clone().with(&Settings::default());
         assert_eq!((unset.language, unset.zone.name()), (Language::German, "Asia/Tokyo"));
+        headers.insert("cookie", "picard_language=en; picard_zone=Asia/Tokyo".parse().expect("a value"));
+        assert_eq!(Preferences::of_browser(&headers).language, Language::English, "what was chosen comes first");
         let preferences = browser.with(&set);
         assert_eq!((preferences.language, preferences.theme), (Language::English, Theme::Dark));
         assert_eq!(preferences.zone.name(), "Europe/Berlin");

@@ -12,8 +12,8 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    account, activity, analytics, connect, connections, export, group, groups, health, home, import, login, logout, memories,
-    memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
+    account, activity, analytics, connect, connections, export, group, groups, health, home, import, language, login, logout,
+    memories, memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -45,6 +45,7 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/", get(home::show))
         .route("/register", get(register::show).post(register::submit).layer(small))
         .route("/login", get(login::show).post(login::submit).layer(small))
+        .route("/language", post(language::submit).layer(small))
         .route("/logout", post(logout::submit))
         .route("/connect", get(connect::show).post(connect::submit))
         .route("/connections", get(connections::show))

@@ -91,7 +91,6 @@ if (preview) {
 // Tags that were used before are added with a click.
 const choices = document.getElementById("tag-choices");
 if (choices) {
-  choices.hidden = false;
   choices.addEventListener("click", (event) => {
     const chosen = event.target.closest("button");
     if (!chosen) return;
@@ -131,6 +130,38 @@ if (asking) {
   asking.addEventListener("submit", () => clearTimeout(timer));
 }
 
+// People are looked for while one types: the page is asked for as its button would, and only its list is taken over.
+for (const field of document.querySelectorAll("[data-finds]")) {
+  const place = document.getElementById(field.dataset.finds);
+  const form = field.form;
+  let turn = 0;
+  let timer;
+  const find = async () => {
+    const now = ++turn;
+    const fields = new URLSearchParams(new FormData(form));
+    const isSent = form.method === "post";
+    if (isSent) fields.set("find", "1");
+    const request = isSent ? new Request(form.action, { method: "POST", body: fields }) : `${form.action}?${fields}`;
+    const draft = place.cloneNode(false);
+    place.setAttribute("aria-busy", "true");
+    const isThere = await show(draft, request);
+    if (now !== turn) return;
+    place.removeAttribute("aria-busy");
+    if (isThere) place.replaceChildren(...draft.childNodes);
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(find, 300);
+  });
+}
+
+// What was just done is said once: whoever comes back to the page or keeps its address does not read it again.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
+
 // A file is sent as it is, chosen or dropped. Without this script its text can be pasted.
 const drop = document.getElementById("drop");
 if (drop) {
@@ -158,7 +189,6 @@ if (drop) {
     }
     file.value = "";
   };
-  drop.hidden = false;
   file.addEventListener("change", () => send(file.files[0]));
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();

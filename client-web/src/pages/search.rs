@@ -12,14 +12,18 @@ use super::memory_view::MemoryView;
 use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
+use crate::moments;
+use crate::preferences::Zone;
 use crate::server_client::{Figures, Hit, SearchHits, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
 use crate::words::{Words, fill};
 
-/// Hits on the page.
+/// Hits that each wish for more adds.
 const PAGE_SIZE: u32 = 20;
+/// Hits that the server gives at most; a search has no pages.
+const MOST: u32 = 100;
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,6 +35,13 @@ pub(crate) struct Wish {
     tag: String,
     category: String,
     expiry: String,
+    /// Days, as calendars in the person's zone have them.
+    since: String,
+    until: String,
+    /// The least match, 0 to 1.
+    least: String,
+    /// How many hits are wanted.
+    n: String,
 }
 
 struct HitView {
@@ -45,6 +56,8 @@ struct HitView {
 struct Found {
     hits: Vec<HitView>,
     count: String,
+    /// The address with more of them.
+    more: Option<String>,
 }
 
 #[derive(Template)]
@@ -59,11 +72,36 @@ struct SearchPage {
 
 impl Wish {
     fn is_filtered(&self) -> bool {
-        [&self.tag, &self.category, &self.expiry].iter().any(|value| !value.trim().is_empty())
+        let filters = [&self.tag, &self.category, &self.expiry, &self.since, &self.until, &self.least];
+        filters.iter().any(|value| !value.trim().is_empty())
     }
 
-    fn data(&self) -> Value {
-        let mut data = json!({ "query": self.q.trim(), "limit": PAGE_SIZE });
+    fn limit(&self) -> u32 {
+        self.n.parse().unwrap_or(PAGE_SIZE).clamp(PAGE_SIZE, MOST)
+    }
+
+    /// The address of the same search with more hits.
+    fn path_to_more(&self) -> String {
+        let more = (self.limit() + PAGE_SIZE).min(MOST).to_string();
+        let members = [
+            ("q", self.q.trim()),
+            ("scope", self.scope.as_str()),
+            ("mode", self.mode.as_str()),
+            ("tag", self.tag.trim()),
+            ("category", self.category.trim()),
+            ("expiry", self.expiry.as_str()),
+            ("since", self.since.as_str()),
+            ("until", self.until.as_str()),
+            ("least", self.least.as_str()),
+            ("n", more.as_str()),
+        ];
+        let given = members.iter().filter(|(_, value)| !value.is_empty());
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+        format!("/search?{query}")
+    }
+
+    fn data(&self, zone: &Zone) -> Value {
+        let mut data = json!({ "query": self.q.trim(), "limit": self.limit() });
         if matches!(self.scope.as_str(), "shared" | "public" | "all") {
             data["scope"] = self.scope.as_str().into();
         }
@@ -78,6 +116,15 @@ impl Wish {
         }
         if matches!(self.expiry.as_str(), "expired" | "all") {
             data["expiration_status"] = self.expiry.as_str().into();
+        }
+        if let Some((begin, _)) = moments::day(&self.since, zone) {
+            data["created_after"] = moments::machine(begin).into();
+        }
+        if let Some((_, end)) = moments::day(&self.until, zone) {
+            data["created_before"] = moments::machine(end).into();
+        }
+        if let Some(least) = self.least.parse::<f64>().ok().filter(|least| *least > 0.0 && *least <= 1.0) {
+            data["min_score"] = least.into();
         }
         data
     }
@@ -99,9 +146,9 @@ pub(crate) async fn show(
     let frame = Frame::new(&member.visitor, member.words().search.title, Section::Search);
     let mut template = SearchPage { frame, wish, errors: FieldErrors::none(), vocabulary, found: None };
     if !template.wish.q.trim().is_empty() {
-        let data = template.wish.data();
+        let data = template.wish.data(&member.preferences().zone);
         match tokens::call_tool::<SearchHits>(&state, &member.person, "query_memory", &data).await {
-            Ok(hits) => template.found = Some(found(&hits, &member)),
+            Ok(hits) => template.found = Some(found(&hits, &template.wish, &member)),
             Err(error @ CallError::Tool(ToolError::Invalid(_))) => template.errors = errors_of(&error, member.words()),
             Err(error) => return Err(error.into()),
         }
@@ -109,7 +156,7 @@ pub(crate) async fn show(
     Ok(page(template.errors.status, &template))
 }
 
-fn found(answer: &SearchHits, member: &Member) -> Found {
+fn found(answer: &SearchHits, wish: &Wish, member: &Member) -> Found {
     let view = |hit: &Hit| HitView {
         memory: MemoryView::new(&hit.memory, member),
         score: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
@@ -120,7 +167,9 @@ fn found(answer: &SearchHits, member: &Member) -> Found {
         1 => words.found_one.to_owned(),
         many => fill(words.found_many, many),
     };
-    Found { hits: answer.memories.iter().map(view).collect(), count }
+    let shown = i64::try_from(answer.memories.len()).unwrap_or(i64::MAX);
+    let has_more = answer.total_found > shown && wish.limit() < MOST;
+    Found { hits: answer.memories.iter().map(view).collect(), count, more: has_more.then(|| wish.path_to_more()) }
 }
 
 fn errors_of(error: &CallError, words: &Words) -> FieldErrors {

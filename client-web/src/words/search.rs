@@ -21,6 +21,11 @@ words! {
         meaning: "meaning", "Sinn";
         explained: "What the numbers mean", "Was die Zahlen bedeuten";
         explanation: "“Match” goes from 0 to 1 and decides the order. When meaning and words are compared, it weighs both against the other memories that were found, so it says which fits better, not how well. “Meaning” is how near the memory is to your question in what it says, whatever its words: 1 is the same, around 0 has nothing to do with it.", "„Treffer“ geht von 0 bis 1 und bestimmt die Reihenfolge. Werden Sinn und Wörter verglichen, wiegt die Zahl beides im Vergleich zu den anderen gefundenen Erinnerungen ab; sie sagt also, was besser passt, nicht wie gut. „Sinn“ sagt, wie nah die Erinnerung deiner Frage inhaltlich ist, gleich mit welchen Wörtern: 1 ist dasselbe, um 0 hat nichts damit zu tun.";
+        since: "Written from", "Geschrieben ab";
+        until: "Written until", "Geschrieben bis";
+        least: "Least match", "Treffer mindestens";
+        any: "any", "beliebig";
+        more: "Show more", "Mehr zeigen";
         go: "Search", "Suchen";
         none_heading: "Nothing found", "Nichts gefunden";
         none: "No memory is close to what you asked for. Other words may help.", "Keine Erinnerung kommt dem nahe, was du suchst. Andere Wörter helfen vielleicht.";

@@ -34,12 +34,13 @@ const CORPUS: [&str; 24] = [
     "| a |\n|---|\n| <img src=x onerror=alert(1)> |\n\n~~<b onclick=alert(1)>x</b>~~",
 ];
 
-const ELEMENTS: [&str; 25] = [
+const ELEMENTS: [&str; 26] = [
     "a",
     "blockquote",
     "br",
     "code",
     "del",
+    "div",
     "em",
     "h1",
     "h2",
@@ -99,6 +100,8 @@ fn assert_harmless(html: &str, source: &str) {
                     "{value} from {source}"
                 ),
                 "rel" => assert_eq!(value, "noopener noreferrer nofollow"),
+                "class" => assert!(&*tag.name == "div" && value == "wide", "{value} from {source}"),
+                "tabindex" => assert!(&*tag.name == "div" && value == "0", "{value} from {source}"),
                 "start" => assert!(value.parse::<u32>().is_ok()),
                 other => panic!("attribute {other} from {source}: {html}"),
             }

@@ -114,3 +114,22 @@ async fn with_a_connection_for_reading_nothing_that_writes_is_offered(pool: PgPo
     browser.post("/connect", &[("access", "write")]).await;
     assert!(browser.get(&path).await.contains("/edit\""));
 }
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn somebody_who_is_not_signed_in_chooses_a_language_with_a_button(pool: PgPool) {
+    let house = House::open(pool).await;
+    let stranger = house.stranger();
+
+    assert!(stranger.get("/login").await.contains(r#"action="/language""#));
+    let foreign = stranger.post_raw("/language", &[("language", "de")], &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN, "WEB-03");
+    let address = format!("http://{}/login?next=%2Fgroups", house.web.address());
+    let chosen = stranger.post_raw("/language", &[("language", "de")], &[("referer", &address)]).await;
+    assert_eq!(chosen.location(), "/login?next=%2Fgroups");
+    assert!(stranger.get("/login").await.contains(r#"<html lang="de">"#));
+    stranger.post_raw("/language", &[("language", "tlh")], &[]).await;
+    assert!(stranger.get_with("/", &[("accept-language", "en")]).await.contains(r#"<html lang="de">"#));
+
+    let page = house.member("ada").await.get("/profile").await;
+    assert!(!page.contains(r#"action="/language""#), "there it is a setting");
+}

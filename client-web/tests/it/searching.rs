@@ -26,19 +26,27 @@ async fn a_search_asks_the_server_for_what_the_form_says(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
 
-    let address = "/search?q=tea&scope=shared&mode=keyword&tag=hot&category=drinks&expiry=all";
+    let address = "/search?q=tea&scope=shared&mode=keyword&tag=hot&category=drinks&expiry=all\
+                   &since=2026-01-05&until=2026-02-01&least=0.5&n=60";
     let page = browser.get(address).await;
 
     let asked = house.server.memo().queries.pop().expect("a query");
     let expected = serde_json::json!({
-        "query": "tea", "limit": 20, "scope": "shared", "mode": "keyword", "tags": ["hot"], "category": "drinks",
-        "expiration_status": "all",
+        "query": "tea", "limit": 60, "scope": "shared", "mode": "keyword", "tags": ["hot"], "category": "drinks",
+        "expiration_status": "all", "created_after": "2026-01-05T00:00:00Z", "created_before": "2026-02-02T00:00:00Z",
+        "min_score": 0.5,
     });
     assert_eq!(asked, expected);
-    for chosen in [r#"value="shared" selected"#, r#"value="keyword" selected"#, r#"value="hot""#, r#"value="all" selected"#] {
+    for chosen in [
+        r#"value="shared" selected"#,
+        r#"value="keyword" selected"#,
+        r#"value="hot""#,
+        r#"value="all" selected"#,
+        r#"value="2026-01-05""#,
+    ] {
         assert!(page.contains(chosen), "{chosen}");
     }
-    browser.get("/search?q=tea&scope=everyone&mode=magic&expiry=x").await;
+    browser.get("/search?q=tea&scope=everyone&mode=magic&expiry=x&since=x&until=1.1.26&least=9&n=-1").await;
     let asked = house.server.memo().queries.pop().expect("a query");
     assert_eq!(asked, serde_json::json!({"query": "tea", "limit": 20}), "what makes no sense is left to the server's defaults");
 }

@@ -13,7 +13,7 @@ use crate::browser::{Browser, ENTER, Programs, TAB};
 use crate::kit::{Up, folder, http};
 
 const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
-const TEA: &str = "In the morning I drink green tea, never coffee.";
+pub(crate) const TEA: &str = "In the morning I drink green tea, never coffee.";
 const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday.";
 /// Shares no word with the memory that answers it, except small ones.
 const QUESTION: &str = "Which musical instrument does my sibling know?";
@@ -21,15 +21,15 @@ const VIOLA: &str = "My sister Clara has changed to the viola.";
 const PASSWORD: &str = "seven quiet harbours";
 
 /// Both programs, and somebody in front of a browser.
-struct House {
-    up: Up,
-    browser: Browser,
-    _folder: TempDir,
+pub(crate) struct House {
+    pub(crate) up: Up,
+    pub(crate) browser: Browser,
+    pub(crate) _folder: TempDir,
 }
 
 impl House {
     /// None without a browser.
-    async fn open() -> Option<Self> {
+    pub(crate) async fn open() -> Option<Self> {
         let programs = Programs::installed()?;
         let folder = folder();
         let up = Up::start(&folder.path().join("data"), &[]);
@@ -84,7 +84,7 @@ fn files_with(folder: &Path, texts: &[&str]) -> Vec<(PathBuf, String)> {
     found
 }
 
-async fn register(browser: &Browser, username: &str) {
+pub(crate) async fn register(browser: &Browser, username: &str) {
     browser.open("/").await;
     browser.press("Create an account").await;
     browser.arrive("/register").await;
@@ -95,7 +95,7 @@ async fn register(browser: &Browser, username: &str) {
     assert_eq!(browser.text_of(".who").await, username);
 }
 
-async fn connect(browser: &Browser) {
+pub(crate) async fn connect(browser: &Browser) {
     browser.press("Connect").await;
     browser.arrive("/memories").await;
     browser.see("You are connected.").await;
@@ -103,7 +103,7 @@ async fn connect(browser: &Browser) {
 }
 
 /// Writes a memory and waits until searches can find it.
-async fn write(browser: &Browser, text: &str) {
+pub(crate) async fn write(browser: &Browser, text: &str) {
     browser.press("New memory").await;
     browser.arrive("/memories/new").await;
     browser.fill("text", text).await;

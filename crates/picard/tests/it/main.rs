@@ -7,5 +7,6 @@ mod db_run;
 mod house;
 mod kit;
 mod locks;
+mod pages;
 mod up;
 mod wheels;

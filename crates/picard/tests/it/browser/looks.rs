@@ -18,31 +18,43 @@ pub(crate) struct Screen {
 
 pub(crate) const DESK: Screen = Screen { name: "1280", width: 1280, height: 900 };
 pub(crate) const PHONE: Screen = Screen { name: "390", width: 390, height: 844 };
+const TABLET: Screen = Screen { name: "768", width: 768, height: 1024 };
+const WALL: Screen = Screen { name: "2560", width: 2560, height: 1440 };
 
 impl Browser {
     /// Shows pages as on this screen. A window cannot be made as narrow as a phone.
     pub(crate) async fn resize(&self, screen: Screen) {
-        let metrics = json!({
-            "width": screen.width, "height": screen.height, "deviceScaleFactor": 1, "mobile": screen.width < 600
-        });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.show(screen.width, screen.height).await;
     }
 
-    /// Looks at the page on both screens: nothing may be wider than they are. Keeps pictures when SCREENSHOTS names
-    /// a folder.
+    /// Looks at the page on screens of all sizes: nothing may be wider than they are. On the two that most people have,
+    /// axe-core looks too. Keeps pictures when SCREENSHOTS names a folder.
     pub(crate) async fn look(&self, name: &str) {
-        for screen in [PHONE, DESK] {
+        for screen in [PHONE, TABLET, WALL, DESK] {
             self.resize(screen).await;
             let size = self.devtools("Page.getLayoutMetrics", json!({})).await;
             let content = &size["cssContentSize"];
-            let width = content["width"].as_f64().expect("a number");
             if let Some(folder) = folder() {
                 let picture = self.picture(content).await;
                 let file = folder.join(format!("{name}-{}.png", screen.name));
                 std::fs::write(file, picture).expect("the picture is saved");
             }
+            let width = content["width"].as_f64().expect("a number");
             assert!(width <= f64::from(screen.width), "{name} is {width} pixels wide on {screen:?}");
+            let is_common = [PHONE.name, DESK.name].contains(&screen.name);
+            if let Some(axe) = self.axe.as_deref().filter(|_| is_common) {
+                // As tall as the page: what is fixed to the screen's edge hides nothing for good.
+                let tall = content["height"].as_f64().expect("a number").ceil() as u32;
+                self.show(screen.width, tall.max(screen.height)).await;
+                self.assert_open_to_all(axe, &format!("{name}, {}", screen.name)).await;
+                self.resize(screen).await;
+            }
         }
+    }
+
+    async fn show(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     /// The whole page, also what one has to scroll to.
@@ -55,7 +67,7 @@ impl Browser {
         STANDARD.decode(picture).expect("base64")
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.post("goog/cdp/execute", body).await
     }

@@ -3,6 +3,7 @@
 //! Written over reqwest, because the published clients change what is tested: thirtyfour switches on
 //! `serde_json/preserve_order`, and with it the programs under test would write other JSON than those that people run.
 
+mod access;
 mod chromium;
 mod looks;
 
@@ -30,6 +31,8 @@ pub(crate) struct Browser {
     http: Client,
     session: String,
     web_url: String,
+    /// The source of axe-core.
+    axe: Option<String>,
     _processes: Processes,
 }
 
@@ -39,7 +42,8 @@ impl Browser {
         let http = http();
         let processes = Processes::start(&programs.chromedriver);
         let session = processes.open_session(&http, &programs.chromium).await;
-        let browser = Self { http, session, web_url: web_url.to_owned(), _processes: processes };
+        let axe = access::axe_core();
+        let browser = Self { http, session, web_url: web_url.to_owned(), axe, _processes: processes };
         browser.resize(DESK).await;
         browser
     }
