@@ -34,7 +34,8 @@ CREATE TABLE persona_questions (
     user_id       uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     -- NULL: their default persona.
     persona_id    uuid,
-    asker_id      uuid NOT NULL,
+    -- Who has gone has asked nothing.
+    asker_id      uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     client_id     uuid NOT NULL,
     asked_at      timestamptz NOT NULL DEFAULT now(),
     -- Sealed with the owner's key; NULL where the deployment keeps no questions.
