@@ -30,6 +30,23 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Of several forms on a page one is sent. What was typed into the others goes along, should the page come back with
+// an error. Passwords stay where they are.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || !form.closest("main")) return;
+  for (const other of document.querySelectorAll("form[data-kept]")) {
+    if (other === form) continue;
+    for (const field of other.elements) {
+      if (!field.name || field.type === "hidden" || field.type === "password" || field.type === "submit") continue;
+      const name = `kept_${field.name}`;
+      const kept = form.elements[name] ?? Object.assign(document.createElement("input"), { type: "hidden", name });
+      kept.value = field.type !== "checkbox" || field.checked ? field.value : "";
+      form.append(kept);
+    }
+  }
+});
+
 // A form is sent once. Going back to the page makes it usable again.
 document.addEventListener("submit", (event) => {
   const form = event.target;
