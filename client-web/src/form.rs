@@ -103,6 +103,6 @@ fn decoded<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, PageErr
 
 /// What somebody wrote must survive even when the form does not.
 fn kept_text(fields: &Map<String, Value>) -> Option<String> {
-    let texts = ["text", "bio"].iter().filter_map(|name| fields.get(*name)?.as_str());
+    let texts = ["text", "bio", "prompt", "instructions"].iter().filter_map(|name| fields.get(*name)?.as_str());
     texts.filter(|text| !text.trim().is_empty()).map(str::to_owned).next()
 }

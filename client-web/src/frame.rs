@@ -17,6 +17,7 @@ pub(crate) enum Section {
     Memories,
     New,
     Search,
+    Personas,
     Connections,
     Groups,
     Transfer,
@@ -46,7 +47,7 @@ pub(crate) struct Frame {
     pub(crate) icon: String,
     pub(crate) script: String,
     pub(crate) icons: &'static str,
-    /// Whether the server offers personas; their pages are still to come.
+    /// Whether there is a connection through which personas can be asked.
     pub(crate) has_personas: bool,
 }
 
@@ -58,6 +59,7 @@ impl Frame {
             section,
             username: person.map(|person| person.username.clone()),
             is_connected: connection.is_some(),
+            has_personas: connection.is_some(),
             can_write: connection.is_some_and(|connection| connection.can_write),
             csrf: visitor.csrf.clone().unwrap_or_default(),
             ..Self::anonymous(title, &visitor.preferences)
@@ -106,6 +108,11 @@ impl Frame {
                 "password" => words.password,
                 "account-deleted" => words.account_deleted,
                 "settings" => words.settings,
+                "published" => words.published,
+                "hidden" => words.hidden,
+                "persona-deleted" => words.persona_deleted,
+                "blocked" => words.blocked,
+                "unblocked" => words.unblocked,
                 _ => return None,
             })
         });

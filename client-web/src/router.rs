@@ -13,7 +13,8 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
     account, activity, analytics, connect, connections, export, group, groups, health, home, import, language, login, logout,
-    memories, memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, profile, register, search,
+    memories, memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, persona, persona_fields,
+    persona_questions, personas, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -69,6 +70,14 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/memories/{id}/restore", post(memory_history::restore))
         .route("/memories/{id}/sharing", get(memory_sharing::show).post(memory_sharing::submit))
         .route("/memories/{id}/permission", post(memory::set_permission))
+        .route("/personas", get(personas::show))
+        .route("/personas/new", get(persona_fields::show_new).post(persona_fields::create))
+        .route("/personas/questions", get(persona_questions::show))
+        .route("/personas/blocks", post(persona_questions::set_block))
+        .route("/personas/{id}", get(persona::show).post(persona::ask))
+        .route("/personas/{id}/answer", post(persona::answer))
+        .route("/personas/{id}/change", post(persona::change))
+        .route("/personas/{id}/edit", get(persona_fields::show_edit).post(persona_fields::update))
         .route("/profile", get(profile::show).post(profile::submit))
         .route("/profile/public", post(account::set_public))
         .route("/profile/password", post(account::set_password).layer(small))

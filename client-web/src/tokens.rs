@@ -12,7 +12,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::{DatabaseError, connections, revocations};
-use crate::server_client::{Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError};
+use crate::server_client::{
+    AnswerStream, Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError,
+};
 use crate::state::AppState;
 use crate::vault::{Purpose, Unreadable};
 use crate::visitor::Person;
@@ -85,6 +87,18 @@ pub(crate) async fn export(state: &AppState, person: &Person, format: &str) -> R
         Err(ToolError::InvalidToken) => {
             let renewed = access_token(state, person, Some(token.generation)).await?;
             Ok(state.server.export(&renewed.value, format).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Asks a persona; `data` is that of the tool `query_user`.
+pub(crate) async fn ask(state: &AppState, person: &Person, data: &Value) -> Result<AnswerStream, CallError> {
+    let token = access_token(state, person, None).await?;
+    match state.server.ask(&token.value, data).await {
+        Err(ToolError::InvalidToken) => {
+            let renewed = access_token(state, person, Some(token.generation)).await?;
+            Ok(state.server.ask(&renewed.value, data).await?)
         }
         other => Ok(other?),
     }

@@ -30,6 +30,23 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Of several forms on a page one is sent. What was typed into the others goes along, should the page come back with
+// an error. Passwords stay where they are.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || !form.closest("main")) return;
+  for (const other of document.querySelectorAll("form[data-kept]")) {
+    if (other === form) continue;
+    for (const field of other.elements) {
+      if (!field.name || field.type === "hidden" || field.type === "password" || field.type === "submit") continue;
+      const name = `kept_${field.name}`;
+      const kept = form.elements[name] ?? Object.assign(document.createElement("input"), { type: "hidden", name });
+      kept.value = field.type !== "checkbox" || field.checked ? field.value : "";
+      form.append(kept);
+    }
+  }
+});
+
 // A form is sent once. Going back to the page makes it usable again.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -160,6 +177,70 @@ const address = new URL(location.href);
 if (address.searchParams.has("done")) {
   address.searchParams.delete("done");
   history.replaceState(null, "", address);
+}
+
+// An answer is shown while it is written. At the end comes the same with links to what it rests on, cleaned by the server.
+const ask = document.getElementById("ask");
+if (ask) {
+  const section = document.getElementById("answer-section");
+  const answer = document.getElementById("answer");
+  const say = (words, kind) => {
+    const paragraph = document.createElement("p");
+    paragraph.className = kind;
+    paragraph.textContent = words;
+    answer.replaceChildren(paragraph);
+    return paragraph;
+  };
+  const take = (block, growing) => {
+    const kind = block.match(/^event: (.*)$/m)?.[1];
+    const data = JSON.parse(block.match(/^data: (.*)$/m)?.[1] ?? "{}");
+    if (kind === "token") {
+      if (!growing.dataset.begun) growing.textContent = "";
+      growing.dataset.begun = "yes";
+      growing.append(data.text);
+    } else if (kind === "done") {
+      const parsed = new DOMParser().parseFromString(data.html, "text/html");
+      answer.replaceChildren(...parsed.body.childNodes);
+    } else if (kind === "error") {
+      say(data.message, "problem");
+    }
+    return kind === "done" || kind === "error";
+  };
+  const listen = async () => {
+    const body = new URLSearchParams(new FormData(ask));
+    const response = await fetch(ask.dataset.stream, { method: "POST", body });
+    if (!response.ok || response.redirected) {
+      // The page itself explains what is wrong, and keeps the question.
+      ask.submit();
+      return;
+    }
+    const growing = say(ask.dataset.thinking, "card growing");
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let unread = "";
+    let isOver = false;
+    while (!isOver) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(ask.dataset.broken);
+      unread += value;
+      const blocks = unread.split("\n\n");
+      unread = blocks.pop();
+      for (const block of blocks) isOver = take(block, growing) || isOver;
+    }
+  };
+  ask.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (ask.dataset.sent) return;
+    section.hidden = false;
+    answer.setAttribute("aria-busy", "true");
+    try {
+      await listen();
+    } catch {
+      say(ask.dataset.broken, "problem");
+    }
+    answer.removeAttribute("aria-busy");
+    delete ask.dataset.sent;
+    ask.removeAttribute("aria-busy");
+  });
 }
 
 // A file is sent as it is, chosen or dropped. Without this script its text can be pasted.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::field_errors::{FieldErrors, FieldName};
-use super::profile::{ProfilePage, Public};
+use super::profile::{Kept, ProfilePage, Public};
 use crate::accounts::{check_new_password, folded};
 use crate::db::people;
 use crate::error::{Explanation, PageError, Reason, see_other};
@@ -27,6 +27,8 @@ use crate::visitor::Member;
 pub(crate) struct PasswordFields {
     current_password: String,
     new_password: String,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 /// The end of the account.
@@ -36,12 +38,14 @@ pub(crate) struct DeleteFields {
     password: String,
     /// Not empty when the account at the Picard server shall go too, with all memories.
     everywhere: String,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 /// `POST /profile/public`: what others see, which the Picard server keeps.
 pub(crate) async fn set_public(
     State(state): State<AppState>,
-    MemberForm { member, fields }: MemberForm<Public>,
+    MemberForm { member, mut fields }: MemberForm<Public>,
 ) -> Result<Response, PageError> {
     let given = |text: &str| Some(text.trim().replace("\r\n", "\n")).filter(|text| !text.is_empty());
     let body = json!({
@@ -57,8 +61,8 @@ pub(crate) async fn set_public(
                 FieldName::new("bio", "bio", words.bio, words.bio_rule),
             ];
             let errors = FieldErrors::of_call(&error, &names, member.words());
-            let mut page = ProfilePage::new(&member, errors);
-            page.public = Some(fields);
+            let kept = std::mem::take(&mut fields.kept);
+            let page = ProfilePage::with_public(&member, errors, kept, Some(fields));
             Ok(page.response())
         }
     }
@@ -73,11 +77,11 @@ pub(crate) async fn set_password(
     let words = member.words();
     if let Err(problem) = check_new_password(&fields.new_password, &member.person.username) {
         let errors = FieldErrors::one("new_password", problem.said(words));
-        return Ok(ProfilePage::new(&member, errors).response());
+        return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
     }
     if !knows_password(&state, &member, address, &fields.current_password).await? {
         let errors = FieldErrors::one("current_password", words.account.password_wrong);
-        return Ok(ProfilePage::new(&member, errors).response());
+        return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
     }
     let hash = state.passwords.hash(SecretString::from(fields.new_password.as_str())).await?;
     people::set_password(&state.pool, member.person.id, &hash).await?;
@@ -94,14 +98,14 @@ pub(crate) async fn delete(
 ) -> Result<Response, PageError> {
     if !knows_password(&state, &member, address, &fields.password).await? {
         let errors = FieldErrors::one("delete_password", member.words().account.password_wrong);
-        return Ok(ProfilePage::new(&member, errors).response());
+        return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
     }
     if !fields.everywhere.is_empty() && member.person.connection.is_some() {
         let call = Call::send(Method::DELETE, "/api/users/me", Some(json!({})));
         // If this fails nothing has happened yet, and the page says why.
         if let Err(error) = tokens::call::<()>(&state, &member.person, &call).await {
             let errors = FieldErrors::of_call(&error, &[], member.words());
-            return Ok(ProfilePage::new(&member, errors).response());
+            return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
         }
     }
     tokens::disconnect(&state, &member.person).await?;

@@ -4,9 +4,11 @@
 //! server that hangs or talks too much costs one readable error page.
 
 mod answer;
+mod answers;
 mod figures;
 mod memories;
 mod people;
+mod personas;
 mod registration;
 mod tokens;
 mod tools;
@@ -17,9 +19,11 @@ use std::time::Duration;
 use picard_crypto::{ExposeSecret, SecretString};
 
 pub(crate) use answer::Outage;
+pub(crate) use answers::{AnswerEvent, AnswerStream};
 pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
 pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
 pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Profile};
+pub(crate) use personas::{Asker, Blocks, Persona, PersonaAnswer, PersonaPage, Question, QuestionPage, UsedMemory};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
 pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};

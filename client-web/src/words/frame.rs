@@ -44,5 +44,10 @@ words! {
         password: "Your password is changed. Every other session has ended.", "Dein Passwort ist geändert. Alle anderen Sitzungen sind beendet.";
         account_deleted: "Your account is deleted.", "Dein Konto ist gelöscht.";
         settings: "Your settings are saved.", "Deine Einstellungen sind gespeichert.";
+        published: "Others can find and ask this persona now.", "Andere können diese Persona jetzt finden und fragen.";
+        hidden: "Nobody but you can ask this persona any more.", "Niemand außer dir kann diese Persona mehr fragen.";
+        persona_deleted: "The persona is deleted. Your memories are untouched.", "Die Persona ist gelöscht. Deine Erinnerungen sind unberührt.";
+        blocked: "Your personas do not answer this person any more.", "Deine Personas antworten dieser Person nicht mehr.";
+        unblocked: "Your personas answer this person again.", "Deine Personas antworten dieser Person wieder.";
     }
 }

@@ -27,6 +27,7 @@ mod figures;
 mod frame;
 mod groups;
 mod memories;
+mod personas;
 mod problems;
 mod search;
 mod transfers;
@@ -37,6 +38,7 @@ use figures::FigureWords;
 use frame::{FrameWords, NoticeWords};
 use groups::GroupWords;
 pub(crate) use memories::MemoryWords;
+pub(crate) use personas::PersonaWords;
 use problems::ProblemWords;
 use search::SearchWords;
 use transfers::TransferWords;
@@ -62,6 +64,7 @@ pub(crate) struct Words {
     pub(crate) group: GroupWords,
     pub(crate) notice: NoticeWords,
     pub(crate) memory: MemoryWords,
+    pub(crate) persona: PersonaWords,
     pub(crate) problem: ProblemWords,
     pub(crate) search: SearchWords,
     pub(crate) transfer: TransferWords,
@@ -77,6 +80,7 @@ static ENGLISH: Words = Words {
     group: GroupWords::ENGLISH,
     notice: NoticeWords::ENGLISH,
     memory: MemoryWords::ENGLISH,
+    persona: PersonaWords::ENGLISH,
     problem: ProblemWords::ENGLISH,
     search: SearchWords::ENGLISH,
     transfer: TransferWords::ENGLISH,
@@ -92,6 +96,7 @@ static GERMAN: Words = Words {
     group: GroupWords::GERMAN,
     notice: NoticeWords::GERMAN,
     memory: MemoryWords::GERMAN,
+    persona: PersonaWords::GERMAN,
     problem: ProblemWords::GERMAN,
     search: SearchWords::GERMAN,
     transfer: TransferWords::GERMAN,
@@ -139,8 +144,8 @@ pub(crate) fn fill(text: &str, value: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        AccountWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, ProblemWords,
-        SearchWords, TransferWords, fill,
+        AccountWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, PersonaWords,
+        ProblemWords, SearchWords, TransferWords, fill,
     };
 
     #[test]
@@ -153,6 +158,7 @@ mod tests {
             GroupWords::ALL,
             NoticeWords::ALL,
             MemoryWords::ALL,
+            PersonaWords::ALL,
             ProblemWords::ALL,
             SearchWords::ALL,
             TransferWords::ALL,

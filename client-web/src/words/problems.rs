@@ -44,6 +44,8 @@ words! {
         check: "Something is not right yet.", "Etwas stimmt noch nicht.";
         absent_heading: "This memory is not here", "Diese Erinnerung ist nicht hier";
         absent: "It may have been deleted, or it is private to somebody else.", "Vielleicht wurde sie gelöscht, oder sie gehört jemand anderem und ist privat.";
+        silent_heading: "Nobody answers here", "Hier antwortet niemand";
+        silent: "This persona does not exist, is not public, or has nothing to say to you.", "Diese Persona gibt es nicht, sie ist nicht öffentlich, oder sie hat dir nichts zu sagen.";
         forbidden_heading: "You may not do this", "Das darfst du nicht";
         forbidden: "Only the owner can change this.", "Nur wem es gehört, kann es ändern.";
         scope_heading: "This application may not do this", "Das darf diese Anwendung nicht";

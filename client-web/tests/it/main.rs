@@ -13,6 +13,7 @@ mod groups;
 mod hostile_text;
 mod kit;
 mod memories;
+mod personas;
 mod preferences;
 mod refreshing;
 mod responses;

@@ -87,3 +87,32 @@ async fn an_account_goes_here_alone_or_everywhere(pool: PgPool) {
     assert_eq!(house.server.memo().deletions, 1);
     assert_eq!(house.number("SELECT count(*) FROM people").await + house.number("SELECT count(*) FROM connections").await, 0);
 }
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn an_error_in_one_form_leaves_the_others_as_they_were(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let stored = [("display_name", "Ada"), ("bio", "engines"), ("is_listed", "yes")];
+    browser.post("/profile/public", &stored).await;
+    let wrong = [("current_password", PASSWORD), ("new_password", "short")];
+
+    let page = browser.post("/profile/password", &wrong).await;
+    assert!(page.text_area() == "engines" && page.contains(r#"value="Ada""#), "what is stored does not vanish: {}", page.body);
+    let typed = [
+        ("kept_language", "de"),
+        ("kept_theme", "dark"),
+        ("kept_zone", "Asia/To"),
+        ("kept_display_name", "Ada <b>"),
+        ("kept_bio", "and poems"),
+        ("kept_is_listed", ""),
+    ];
+    let page = browser.post("/profile/password", &[&wrong[..], &typed[..]].concat()).await;
+    assert!(page.text_area() == "and poems" && page.contains("Ada &#60;b&#62;") && page.contains(r#"value="Asia/To""#));
+    assert!(page.contains(r#"value="dark" selected"#) && !page.contains(r#"name="is_listed" value="yes" checked"#));
+    let page = browser.post("/profile", &[&[("zone", "Mars/Olympus")][..], &typed[3..]].concat()).await;
+    assert!(page.text_area() == "and poems" && page.contains(r#"value="Mars/Olympus""#), "{}", page.body);
+    house.server.trouble("/api/users/me", Trouble::Says(503, json!({})));
+    let page = browser.post("/profile/public", &[&[("bio", "new")][..], &typed[..3]].concat()).await;
+    assert!(page.text_area() == "new" && page.contains(r#"value="Asia/To""#));
+    assert_eq!(house.number("SELECT count(*) FROM people WHERE theme IS NOT NULL").await, 0, "kept is not stored");
+}

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{fake_groups, fake_profile, fake_tools, fake_transfers};
+use super::{fake_groups, fake_personas, fake_profile, fake_tools, fake_transfers};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -51,6 +51,13 @@ pub(crate) struct Memo {
     pub(crate) deletions: usize,
     /// Groups of everybody.
     pub(crate) groups: Vec<Value>,
+    pub(crate) personas: Vec<Value>,
+    /// What personas were asked.
+    pub(crate) asked: Vec<Value>,
+    /// What the log of questions says.
+    pub(crate) questions: Vec<Value>,
+    /// Who is not answered.
+    pub(crate) blocks: HashSet<Uuid>,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
     pub(crate) reuses: usize,
@@ -94,6 +101,9 @@ impl FakeServer {
             .route("/api/groups", get(fake_groups::list).post(fake_groups::create))
             .route("/api/groups/{id}", get(fake_groups::show).patch(fake_groups::rename).delete(fake_groups::delete))
             .route("/api/groups/{id}/members/{user_id}", put(fake_groups::add).delete(fake_groups::remove))
+            .route("/api/personas/questions", get(fake_personas::questions))
+            .route("/api/personas/blocks", get(fake_personas::blocks))
+            .route("/api/personas/blocks/{id}", put(fake_personas::set_block).delete(fake_personas::set_block))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -223,6 +233,9 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
         return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
     };
     let tool = call["tool"].as_str().expect("a tool");
+    if tool == "query_user" {
+        return fake_personas::answer(&mut memo, person, &call["data"]);
+    }
     match fake_tools::call(&mut memo, person, tool, &call["data"]) {
         Ok(data) => Json(json!({"tool": tool, "data": data})).into_response(),
         Err((status, body)) => (status, Json(body)).into_response(),

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::fake_personas;
 use super::fake_server::Memo;
 
 type Failure = (StatusCode, Value);
@@ -22,6 +23,9 @@ pub(crate) fn call(memo: &mut Memo, person: Uuid, tool: &str, data: &Value) -> R
     if matches!(tool, "update_memory" | "restore_memory") {
         let index = position(&memo.memories, person, data)?;
         memo.versions.push(memo.memories[index].clone());
+    }
+    if tool.contains("persona") {
+        return fake_personas::call(memo, person, tool, data);
     }
     if tool == "query_memory" {
         memo.queries.push(data.clone());

@@ -2,6 +2,7 @@
 
 mod browser;
 mod fake_groups;
+mod fake_personas;
 mod fake_profile;
 mod fake_server;
 mod fake_tools;

@@ -1,0 +1,84 @@
+//! The words of personas.
+
+words! {
+    /// Making personas, asking them, and seeing what they were asked.
+    PersonaWords {
+        title: "Personas", "Personas";
+        lead: "A persona answers questions from memories. Others get answers from your public memories alone; you, from all of yours.", "Eine Persona beantwortet Fragen aus Erinnerungen. Anderen antwortet sie nur aus deinen öffentlichen, dir aus allen deinen.";
+        own: "Your personas", "Deine Personas";
+        none_heading: "No personas yet", "Noch keine Personas";
+        none: "Make one for a part of your life: your recipes, your work, your travels. It answers only from what you have written.", "Leg eine für einen Teil deines Lebens an: deine Rezepte, deine Arbeit, deine Reisen. Sie antwortet nur aus dem, was du geschrieben hast.";
+        new: "New persona", "Neue Persona";
+        discover: "Find personas", "Personas finden";
+        discover_label: "Part of a name or a description", "Teil eines Namens oder einer Beschreibung";
+        discover_go: "Find", "Finden";
+        found_none: "No public persona fits.", "Keine öffentliche Persona passt.";
+        found: "Found", "Gefunden";
+        public: "Public", "Öffentlich";
+        private: "Only you", "Nur du";
+        questions: "What your personas were asked", "Was deine Personas gefragt wurden";
+        ask: "Ask", "Fragen";
+        question: "Your question", "Deine Frage";
+        question_label: "The question", "Die Frage";
+        question_rule: "", "Eine Frage hat 1 bis 4.096 Zeichen.";
+        asked_note: "Whose persona this is can see who asked what.", "Wem die Persona gehört, kann sehen, wer was gefragt hat.";
+        answer: "Answer", "Antwort";
+        thinking: "Looking through the memories …", "Sieht die Erinnerungen durch …";
+        broken: "The answer broke off. Please ask again.", "Die Antwort ist abgebrochen. Bitte frag noch einmal.";
+        by_model: "Written by a model from the memories below. It may be wrong: the numbers lead to what it rests on.", "Von einem Modell aus den Erinnerungen unten geschrieben. Es kann sich irren: Die Zahlen führen zu dem, worauf es sich stützt.";
+        extractive: "Quoted from the memories below; no model has written anything.", "Aus den Erinnerungen unten zitiert; kein Modell hat etwas geschrieben.";
+        truncated: "The answer was too long and has been cut.", "Die Antwort war zu lang und wurde gekürzt.";
+        sources: "What it rests on", "Worauf sie sich stützt";
+        source: "Memory {}", "Erinnerung {}";
+        by_others: "by somebody else", "von jemand anderem";
+        owners_memories: "What this person made public", "Was diese Person öffentlich gemacht hat";
+        edit: "Edit", "Bearbeiten";
+        edit_title: "Edit persona", "Persona bearbeiten";
+        name: "Name", "Name";
+        name_label: "The name", "Der Name";
+        name_rule: "", "Der Name hat 1 bis 100 Zeichen.";
+        description: "Description", "Beschreibung";
+        description_hint: "What others read before they ask.", "Was andere lesen, bevor sie fragen.";
+        description_label: "The description", "Die Beschreibung";
+        description_rule: "", "Die Beschreibung hat höchstens 1.000 Zeichen.";
+        instructions: "Voice and instructions", "Stimme und Anweisungen";
+        instructions_hint: "How it shall speak. Nobody but you sees this; write nothing here that must stay secret.", "Wie sie sprechen soll. Das sieht niemand außer dir; schreib trotzdem nichts hinein, das geheim bleiben muss.";
+        instructions_label: "The instructions", "Die Anweisungen";
+        instructions_rule: "", "Die Anweisungen haben höchstens 4.000 Zeichen.";
+        tags: "Tags", "Schlagwörter";
+        tags_hint: "With tags it answers only from memories that have one of them, separated by commas; without, from all.", "Mit Schlagwörtern antwortet sie nur aus Erinnerungen, die eines davon haben, durch Kommas getrennt; ohne aus allen.";
+        tags_label: "The tags", "Die Schlagwörter";
+        tags_rule: "", "Es können höchstens 20 Schlagwörter mit je 1 bis 64 Zeichen sein.";
+        model: "Model", "Modell";
+        model_hint: "Left empty, it is the server's own.", "Leer gelassen, ist es das des Servers.";
+        model_label: "The model", "Das Modell";
+        temperature: "Freedom", "Freiheit";
+        temperature_hint: "0 sticks to the words, 2 is the most inventive. Left empty, it is the model's own.", "0 bleibt bei den Wörtern, 2 ist am einfallsreichsten. Leer gelassen, entscheidet das Modell.";
+        temperature_label: "The freedom", "Die Freiheit";
+        temperature_rule: "", "Die Freiheit ist eine Zahl von 0 bis 2.";
+        temperature_wrong: "The freedom must be a number from 0 to 2.", "Die Freiheit muss eine Zahl von 0 bis 2 sein.";
+        top_n: "Memories for an answer", "Erinnerungen für eine Antwort";
+        top_n_label: "The number of memories", "Die Zahl der Erinnerungen";
+        top_n_rule: "", "Eine Antwort stützt sich auf 1 bis 50 Erinnerungen.";
+        top_n_wrong: "An answer rests on 1 to 50 memories.", "Eine Antwort stützt sich auf 1 bis 50 Erinnerungen.";
+        is_public: "Others may find and ask this persona; it answers them from my public memories alone", "Andere dürfen diese Persona finden und fragen; ihnen antwortet sie nur aus meinen öffentlichen Erinnerungen";
+        create: "Make the persona", "Persona anlegen";
+        save: "Save", "Speichern";
+        publish: "Publish …", "Veröffentlichen …";
+        publish_ask: "Everybody who is signed in can then find this persona and ask it. It answers them from your public memories alone.", "Alle, die angemeldet sind, können diese Persona dann finden und fragen. Sie antwortet ihnen nur aus deinen öffentlichen Erinnerungen.";
+        publish_now: "Publish", "Veröffentlichen";
+        hide: "Hide", "Verbergen";
+        delete: "Delete …", "Löschen …";
+        delete_ask: "The persona goes for good. Your memories stay.", "Die Persona verschwindet endgültig. Deine Erinnerungen bleiben.";
+        delete_now: "Delete the persona", "Persona löschen";
+        back: "All personas", "Alle Personas";
+        asked_none_heading: "Nobody has asked yet", "Noch hat niemand gefragt";
+        asked_none: "Here you will see who asked your personas, when, and what.", "Hier siehst du, wer deine Personas wann was gefragt hat.";
+        asked_unknown: "The question is not kept.", "Die Frage wird nicht aufbewahrt.";
+        somebody: "Somebody", "Jemand";
+        you: "You", "Du";
+        block: "Do not answer any more", "Nicht mehr antworten";
+        unblock: "Answer again", "Wieder antworten";
+        blocked: "Who is not answered", "Wem nicht geantwortet wird";
+    }
+}
