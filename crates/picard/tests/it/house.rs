@@ -187,6 +187,7 @@ async fn every_page_fits_a_desk_and_a_phone_and_runs_no_foreign_script() {
     look_around(&browser).await;
     look_at_a_memory(&browser).await;
     look_at_searches(&browser).await;
+    look_at_a_persona(&browser).await;
     let complaints = browser.complaints().await;
     browser.slip_in_a_script("document.title = 'stolen'").await;
 
@@ -231,6 +232,26 @@ async fn look_around(browser: &Browser) {
     browser.look("menu").await;
     browser.open("/nowhere").await;
     browser.look("not-found-inside").await;
+}
+
+async fn look_at_a_persona(browser: &Browser) {
+    browser.open("/personas").await;
+    browser.look("personas-empty").await;
+    browser.open("/personas/new").await;
+    browser.look("persona-new").await;
+    browser.fill("name", "Katherine at breakfast").await;
+    browser.fill("description", "Ask me about *mornings*.").await;
+    browser.press("Make the persona").await;
+    browser.see("Katherine at breakfast").await;
+    browser.look("persona").await;
+    browser.fill("prompt", "What do you drink in the morning?").await;
+    browser.press("Ask").await;
+    browser.see("green tea").await;
+    browser.look("persona-answer").await;
+    browser.open("/personas").await;
+    browser.look("personas").await;
+    browser.open("/personas/questions").await;
+    browser.look("persona-questions").await;
 }
 
 async fn look_at_a_memory(browser: &Browser) {
