@@ -27,6 +27,12 @@ CREATE TABLE persona_blocks (
     PRIMARY KEY (user_id, asker_id)
 );
 
+-- How many answers a day somebody's memories give to others; no row: any number.
+CREATE TABLE persona_limits (
+    user_id       uuid PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    answers_a_day integer NOT NULL CHECK (answers_a_day BETWEEN 0 AND 1000000)
+);
+
 -- What was asked, of whom, by whom, and what it cost.
 CREATE TABLE persona_questions (
     id            uuid PRIMARY KEY,

@@ -47,10 +47,14 @@ impl App {
             caller.require(Scope::Read)?;
             let answerer = self.answerer(caller, &command).await?;
             self.count_answer(caller).await?;
+            if let Err(refused) = self.count_for_owner(caller, answerer.owner).await {
+                self.give_answer_back(caller, answerer.owner).await;
+                return Err(refused);
+            }
             let outcome = self.answered(caller, &command, &answerer, pieces).await;
             if let Err(Error::Unavailable { .. } | Error::Internal(_)) = &outcome {
                 // Nobody pays for an answer that they did not get (LLM-07).
-                self.give_answer_back(caller).await;
+                self.give_answer_back(caller, answerer.owner).await;
             }
             outcome
         })

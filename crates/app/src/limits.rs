@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token};
-use picard_domain::{Caller, Error};
+use picard_domain::{Caller, Error, UserId};
 
 use crate::App;
 
@@ -61,9 +61,22 @@ impl App {
         self.count(&of_answers_a_day(caller), limits.answers_a_day, DAY).await
     }
 
+    /// Counts an answer to somebody else against what its owner allows a day.
+    pub(crate) async fn count_for_owner(&self, caller: &Caller, owner: UserId) -> Result<(), Error> {
+        if caller.user_id == owner {
+            return Ok(());
+        }
+        match self.0.store.answers_a_day(owner).await? {
+            None => Ok(()),
+            Some(0) => Err(Error::RateLimited { retry_after: DAY }),
+            Some(limit) => self.count(&of_owner(owner), limit, DAY).await,
+        }
+    }
+
     /// Takes a question back that got no answer.
-    pub(crate) async fn give_answer_back(&self, caller: &Caller) {
-        for subject in [of_answers(caller), of_answers_a_day(caller)] {
+    pub(crate) async fn give_answer_back(&self, caller: &Caller, owner: UserId) {
+        let of_owner = (caller.user_id != owner).then(|| of_owner(owner));
+        for subject in [of_answers(caller), of_answers_a_day(caller)].into_iter().chain(of_owner) {
             if let Err(error) = self.0.store.give_back(&hash_token(&subject)).await {
                 tracing::warn!(cause = %error, "A question without an answer stays counted.");
             }
@@ -124,6 +137,10 @@ impl App {
 
 fn of_answers(caller: &Caller) -> String {
     format!("answers {}", caller.user_id)
+}
+
+fn of_owner(owner: UserId) -> String {
+    format!("answers of {owner}")
 }
 
 fn of_answers_a_day(caller: &Caller) -> String {

@@ -13,6 +13,9 @@ use crate::App;
 /// What a cursor of the log of questions is sealed for.
 const LOG: &str = "persona questions";
 
+/// The most answers a day that an owner can set.
+const MOST_A_DAY: u32 = 1_000_000;
+
 /// A page of the log of questions.
 #[derive(Debug)]
 pub struct QuestionPage {
@@ -166,6 +169,31 @@ impl App {
                 return Err(Error::invalid("user_id", "must be somebody else"));
             }
             self.0.store.block_asker(caller.user_id, asker, is_blocked).await
+        })
+    }
+
+    /// How many answers a day the caller's memories give to others, all personas together; `None`: any number.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`].
+    pub fn answers_a_day<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<Option<u32>, Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Read)?;
+            self.0.store.answers_a_day(caller.user_id).await
+        })
+    }
+
+    /// Sets how many answers a day the caller's memories give to others.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`]; [`Error::Invalid`] above a million.
+    pub fn set_answers_a_day<'a>(&'a self, caller: &'a Caller, limit: Option<u32>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            caller.require(Scope::Write)?;
+            if limit.is_some_and(|limit| limit > MOST_A_DAY) {
+                return Err(Error::invalid("answers_a_day", format!("must be at most {MOST_A_DAY}, or null for any number")));
+            }
+            self.0.store.set_answers_a_day(caller.user_id, limit).await
         })
     }
 

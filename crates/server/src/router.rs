@@ -95,6 +95,7 @@ pub(crate) fn api_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(groups::add_member, groups::remove_member))
         .routes(routes!(personas::questions))
         .routes(routes!(personas::blocks))
+        .routes(routes!(personas::limits, personas::set_limits))
         .routes(routes!(personas::block, personas::unblock))
         .routes(routes!(users::list_users))
         .routes(routes!(users::get_profile, users::change_profile, users::delete_account))

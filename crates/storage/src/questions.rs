@@ -157,6 +157,40 @@ impl Store {
         .map_err(storage_error)
     }
 
+    /// How many answers a day this owner's memories give to others; `None`: any number.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn answers_a_day(&self, owner: UserId) -> Result<Option<u32>, Error> {
+        let limit = sqlx::query_scalar!("SELECT answers_a_day FROM persona_limits WHERE user_id = $1", owner.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(storage_error)?;
+        Ok(limit.and_then(|limit| u32::try_from(limit).ok()))
+    }
+
+    /// Sets how many answers a day this owner's memories give to others.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn set_answers_a_day(&self, owner: UserId, limit: Option<u32>) -> Result<(), Error> {
+        match limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)) {
+            Some(limit) => {
+                sqlx::query!(
+                    "INSERT INTO persona_limits (user_id, answers_a_day) VALUES ($1, $2)
+                     ON CONFLICT (user_id) DO UPDATE SET answers_a_day = EXCLUDED.answers_a_day",
+                    owner.0,
+                    limit,
+                )
+                .execute(&self.pool)
+                .await
+            }
+            None => sqlx::query!("DELETE FROM persona_limits WHERE user_id = $1", owner.0).execute(&self.pool).await,
+        }
+        .map(|_| ())
+        .map_err(storage_error)
+    }
+
     /// Whose questions are not answered, the last first, with what they are called unless they have gone.
     ///
     /// # Errors

@@ -6,9 +6,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use picard_app::PersonaQuestion;
 use picard_domain::{Caller, Error, PersonaId, UserId};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bearer::ApiError;
+use crate::body::StrictJson;
 use crate::routes::admin::Page;
 use crate::state::AppState;
 
@@ -69,6 +71,41 @@ fn persona_in(query: &str) -> Result<(Option<PersonaId>, String), Error> {
         }
     }
     Ok((persona_id, rest.finish()))
+}
+
+/// How many answers a day others get.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitRequest {
+    /// 0 to 1,000,000 answers to others, all personas together; null: any number.
+    #[schema(example = 100)]
+    answers_a_day: Option<u32>,
+}
+
+/// Shows how many answers a day the caller's memories give to others.
+#[utoipa::path(get, path = "/api/personas/limits", tag = "personas", operation_id = "get_persona_limits", security(("bearer" = ["memories:read"])), responses(
+    (status = 200, description = "The limit; null: any number", body = Value, example = json!({"answers_a_day": 100})),
+    (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope")))]
+pub(crate) async fn limits(State(state): State<AppState>, Extension(caller): Extension<Caller>) -> Response {
+    match state.app.answers_a_day(&caller).await {
+        Ok(limit) => Json(json!({ "answers_a_day": limit })).into_response(),
+        Err(error) => refused(&state, error),
+    }
+}
+
+/// Sets how many answers a day the caller's memories give to others, at once.
+#[utoipa::path(put, path = "/api/personas/limits", tag = "personas", operation_id = "set_persona_limits", security(("bearer" = ["memories:write"])),
+    request_body = LimitRequest, responses((status = 204, description = "It holds"),
+    (status = 401, description = "No valid access token"), (status = 403, description = "The token lacks the scope"), (status = 422, description = "A wrong number")))]
+pub(crate) async fn set_limits(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    StrictJson(body): StrictJson<LimitRequest>,
+) -> Response {
+    match state.app.set_answers_a_day(&caller, body.answers_a_day).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => refused(&state, error),
+    }
 }
 
 /// Lists whose questions are not answered, the last first.

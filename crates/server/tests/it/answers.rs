@@ -86,3 +86,32 @@ async fn what_goes_wrong_is_bounded_and_explained(pool: PgPool) {
     let busy = server.send_call(&ada, "query_user", ask).await;
     assert_eq!((busy.status().as_u16(), busy.headers()["retry-after"].to_str().ok()), (503, Some("60")));
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn an_owner_limits_the_answers_of_a_day(pool: PgPool) {
+    let llm = FakeLlm::spawn().await;
+    let server = server(&pool, &llm, &[]).await;
+    let (ada, bob) = (server.sign_in("ada").await, server.sign_in("bob").await);
+    server.publish(&ada, "Tea.").await;
+    let set = async |limit: Value| {
+        let request = server.request(reqwest::Method::PUT, "/api/personas/limits").bearer_auth(&ada.token);
+        request.json(&json!({ "answers_a_day": limit })).send().await.expect("an answer").status().as_u16()
+    };
+    let ask = json!({ "user_id": ada.user_id, "prompt": "tea?" });
+    assert_eq!(set(json!(2)).await, 204);
+    llm.script([Reply::Status(400, json!({}))]);
+    assert_eq!(server.fail(&bob, "query_user", ask.clone()).await.0, 503);
+    for _ in 0..2 {
+        server.call(&bob, "query_user", ask.clone()).await;
+    }
+    let refused = server.send_call(&bob, "query_user", ask.clone()).await;
+    assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (429, true), "LLM-07");
+    server.call(&ada, "query_user", ask.clone()).await;
+    assert_eq!(set(json!(0)).await, 204);
+    assert_eq!(server.fail(&bob, "query_user", ask.clone()).await.0, 429);
+    assert_eq!(set(json!(2_000_000)).await, 422);
+    assert_eq!(set(Value::Null).await, 204);
+    server.call(&bob, "query_user", ask).await;
+    let shown = server.get("/api/personas/limits").bearer_auth(&ada.token).send().await.expect("an answer");
+    assert_eq!(shown.json::<Value>().await.expect("JSON"), json!({ "answers_a_day": null }));
+}
