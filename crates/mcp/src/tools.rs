@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use picard_app::catalogue::{self, CATALOGUE, Effect};
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotations};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::resources;
 
@@ -33,25 +33,15 @@ fn annotations(effect: Effect) -> ToolAnnotations {
 /// clients check it, which would hide the failure from the assistant.
 fn output_schema(answer: &JsonObject) -> JsonObject {
     let mut answer = answer.clone();
+    answer.values_mut().for_each(|schema| shorten(schema, false));
     let dialect = answer.remove("$schema");
     let failure = json!({
         "type": "object",
         "description": "How the call failed, when isError is true.",
         "properties": {
-            "code": { "type": "string", "description": "A stable word to switch on, such as not_found." },
-            "detail": { "type": "string", "description": "What went wrong and what to do next." },
-            "errors": {
-                "type": "array",
-                "description": "What is wrong with which argument.",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "field": { "type": "string", "description": "The argument's path, such as tags[3]." },
-                        "message": { "type": "string", "description": "What is wrong with it." }
-                    },
-                    "required": ["field", "message"]
-                }
-            }
+            "code": { "type": "string" },
+            "detail": { "type": "string" },
+            "errors": { "type": "array", "items": { "type": "object", "required": ["field", "message"] } }
         },
         "required": ["code", "detail"]
     });
@@ -60,6 +50,23 @@ fn output_schema(answer: &JsonObject) -> JsonObject {
     schema.insert("type".to_owned(), "object".into());
     schema.insert("anyOf".to_owned(), json!([answer, failure]));
     schema
+}
+
+/// Leaves out what is said of the parts of a list's items: the same is said where one of them is the answer, and every
+/// client reads the whole list of tools each time it connects.
+fn shorten(schema: &mut Value, is_item: bool) {
+    match schema {
+        Value::Object(members) => {
+            if is_item && members.get("description").is_some_and(Value::is_string) {
+                members.remove("description");
+            }
+            for (name, member) in members {
+                shorten(member, is_item || name == "items");
+            }
+        }
+        Value::Array(members) => members.iter_mut().for_each(|member| shorten(member, is_item)),
+        _ => {}
+    }
 }
 
 /// A tool's answer: as data, as text, and with links to the memories that it holds.
