@@ -70,7 +70,7 @@ pub(crate) async fn change(
     tracing::info!(user.id = %member.person.id, client.id = %id, act = fields.to.as_str(), "a client was administered");
     match secret {
         Some(secret) => clients_page(&state, &member, &Wish::default(), Some(secret)).await,
-        None => Ok(see_other("/admin/clients?done=settings")),
+        None => Ok(see_other("/admin/clients?done=saved")),
     }
 }
 

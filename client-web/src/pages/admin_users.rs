@@ -79,7 +79,7 @@ pub(crate) async fn change(
     let errors = match administration::call::<Option<Value>>(&state, &member, &call).await? {
         Ok(_) => {
             tracing::info!(user.id = %member.person.id, subject.id = %id, act = fields.to.as_str(), "an account was administered");
-            return Ok(see_other("/admin/users?done=settings"));
+            return Ok(see_other("/admin/users?done=saved"));
         }
         Err(error @ CallError::Tool(ToolError::Conflict)) => {
             let mut errors = FieldErrors::of_call(&error, &[], member.words());

@@ -49,7 +49,7 @@ async fn an_administrator_sees_figures_people_and_applications(pool: PgPool) {
     assert!(users.contains("grace &#60;b&#62;") && users.contains("cursor=more+%26+more"), "{}", users.body);
     assert!(browser.get("/admin/clients").await.contains("My &#60;b&#62;editor"));
     for to in ["inactive", "superuser", "signed-out", "deleted"] {
-        assert_eq!(browser.post(USER, &[("to", to)]).await.location(), "/admin/users?done=settings", "{to}");
+        assert_eq!(browser.post(USER, &[("to", to)]).await.location(), "/admin/users?done=saved", "{to}");
     }
     let client = format!("/admin/clients/{}", crate::kit::CLIENT_ID);
     assert!(browser.post(&client, &[("to", "new-secret")]).await.contains("a-new-secret-shown-once"));
