@@ -37,8 +37,6 @@ pub(crate) struct PersonaAnswer {
     /// `llm` or `extractive`.
     pub(crate) mode: String,
     #[serde(default)]
-    pub(crate) model: Option<String>,
-    #[serde(default)]
     pub(crate) memories: Vec<UsedMemory>,
     #[serde(default)]
     pub(crate) citations: Vec<Citation>,
