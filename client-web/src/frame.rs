@@ -113,6 +113,7 @@ impl Frame {
                 "persona-deleted" => words.persona_deleted,
                 "blocked" => words.blocked,
                 "unblocked" => words.unblocked,
+                "administration-closed" => words.administration_closed,
                 _ => return None,
             })
         });

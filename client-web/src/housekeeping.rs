@@ -9,16 +9,19 @@ use crate::state::AppState;
 use crate::tokens::{self, Revoked};
 
 const REVOKE_EVERY: Duration = Duration::from_secs(15);
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs until it is told to stop. Every replica runs it: the statements divide the work among them.
 pub(crate) async fn run(state: AppState, stop: CancellationToken) {
     let mut revoke = tokio::time::interval(REVOKE_EVERY);
+    let mut forget = tokio::time::interval(FORGET_EVERY);
     let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
             _ = revoke.tick() => revoke_due(&state).await,
+            _ = forget.tick() => sessions::forget_administrators(&state.pool).await.map(|_| ()),
             _ = purge.tick() => purge_expired(&state).await,
         };
         if let Err(error) = outcome {

@@ -8,6 +8,7 @@
 //! `pages`. `tokens` keeps the connection alive; `visitor` and `form` decide who may do what.
 
 mod accounts;
+mod administration;
 mod assets;
 mod clock;
 pub mod command;

@@ -17,6 +17,8 @@ pub(crate) enum Try {
     SignIn,
     /// Asking for a username, which tells whether it is taken; counted for the address alone.
     Registration,
+    /// Administering the Picard server.
+    Administration,
 }
 
 /// A try that may go on; it counts as failed until it is taken back.

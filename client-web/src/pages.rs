@@ -2,6 +2,9 @@
 
 pub(crate) mod account;
 pub(crate) mod activity;
+pub(crate) mod admin;
+pub(crate) mod admin_clients;
+pub(crate) mod admin_users;
 pub(crate) mod analytics;
 pub(crate) mod connect;
 pub(crate) mod connections;

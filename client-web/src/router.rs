@@ -12,9 +12,9 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    account, activity, analytics, connect, connections, export, group, groups, health, home, import, language, login, logout,
-    memories, memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing, persona, persona_fields,
-    persona_questions, personas, profile, register, search,
+    account, activity, admin, admin_clients, admin_users, analytics, connect, connections, export, group, groups, health, home,
+    import, language, login, logout, memories, memory, memory_delete, memory_edit, memory_history, memory_new, memory_sharing,
+    persona, persona_fields, persona_questions, personas, profile, register, search,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -48,6 +48,12 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/login", get(login::show).post(login::submit).layer(small))
         .route("/language", post(language::submit).layer(small))
         .route("/logout", post(logout::submit))
+        .route("/admin", get(admin::show).post(admin::open).layer(small))
+        .route("/admin/close", post(admin::close))
+        .route("/admin/users", get(admin_users::show))
+        .route("/admin/users/{id}", post(admin_users::change))
+        .route("/admin/clients", get(admin_clients::show))
+        .route("/admin/clients/{id}", post(admin_clients::change))
         .route("/connect", get(connect::show).post(connect::submit))
         .route("/connections", get(connections::show))
         .route("/connections/disconnect", post(connections::disconnect))

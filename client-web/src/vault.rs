@@ -14,6 +14,8 @@ use crate::clock;
 pub(crate) enum Purpose {
     Access,
     Refresh,
+    /// No token: the password of an administrator of the server.
+    Administrator,
 }
 
 /// The token cannot be read: another key, another person's row, or damage.

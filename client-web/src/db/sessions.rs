@@ -62,6 +62,18 @@ pub(crate) async fn delete(pool: &PgPool, id_hash: &[u8; 32]) -> Result<()> {
     Ok(())
 }
 
+/// Takes passwords of administrators out of sessions in which they are not valid any more.
+pub(crate) async fn forget_administrators(pool: &PgPool) -> Result<u64> {
+    let done = sqlx::query!(
+        "UPDATE sessions SET data = data - 'administrator'
+         WHERE data -> 'administrator' IS NOT NULL
+           AND (data -> 'administrator' ->> 'until')::bigint <= extract(epoch FROM now())",
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Deletes the sessions that have expired.
 pub(crate) async fn purge(pool: &PgPool) -> Result<u64> {
     let done = sqlx::query!("DELETE FROM sessions WHERE expires_at <= now()").execute(pool).await?;

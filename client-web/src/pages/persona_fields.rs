@@ -165,7 +165,7 @@ async fn send(
     let tool = if id.is_some() { "update_persona" } else { "create_persona" };
     let errors = match data {
         Ok(data) => match tokens::call_tool::<Persona>(state, &member.person, tool, &data).await {
-            Ok(persona) => return Ok(see_other(&format!("/personas/{}?done=settings", persona.id))),
+            Ok(persona) => return Ok(see_other(&format!("/personas/{}?done=saved", persona.id))),
             Err(error) => errors_of(&error, member.words()),
         },
         Err(errors) => errors,

@@ -3,6 +3,7 @@
 //! Nothing is retried here and no redirect is followed; every call has a time limit and a size limit, so that a
 //! server that hangs or talks too much costs one readable error page.
 
+mod administration;
 mod answer;
 mod answers;
 mod figures;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use picard_crypto::{ExposeSecret, SecretString};
 
+pub(crate) use administration::{Account, AccountPage, Administrator, Client, ClientPage, Deployment, NewSecret};
 pub(crate) use answer::Outage;
 pub(crate) use answers::{AnswerEvent, AnswerStream};
 pub(crate) use figures::{ActivityPage, Connections, Event, Figures};

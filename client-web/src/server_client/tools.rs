@@ -93,13 +93,22 @@ struct Problem {
 impl ServerClient {
     /// Makes a call for the person that the token belongs to.
     pub(crate) async fn call<T: DeserializeOwned>(&self, token: &SecretString, call: &Call) -> Result<T, ToolError> {
-        let mut request = self.http.request(call.method.clone(), self.url(&call.path)).bearer_auth(token.expose_secret());
+        Self::answered(self.request(call).bearer_auth(token.expose_secret())).await
+    }
+
+    /// A call without anybody's credentials.
+    pub(super) fn request(&self, call: &Call) -> reqwest::RequestBuilder {
+        let mut request = self.http.request(call.method.clone(), self.url(&call.path));
         if let Some(body) = &call.body {
             request = request.json(body);
         }
         if let Some((kind, file)) = &call.file {
             request = request.header(CONTENT_TYPE, *kind).body(file.clone());
         }
+        request
+    }
+
+    pub(super) async fn answered<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, ToolError> {
         let answer = Answer::to(request).await?;
         match answer.status {
             StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => Ok(answer.json()?),

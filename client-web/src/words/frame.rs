@@ -48,6 +48,7 @@ words! {
         hidden: "Nobody but you can ask this persona any more.", "Niemand außer dir kann diese Persona mehr fragen.";
         persona_deleted: "The persona is deleted. Your memories are untouched.", "Die Persona ist gelöscht. Deine Erinnerungen sind unberührt.";
         blocked: "Your personas do not answer this person any more.", "Deine Personas antworten dieser Person nicht mehr.";
+        administration_closed: "The administrator's password is forgotten here.", "Das Passwort der Verwaltung ist hier vergessen.";
         unblocked: "Your personas answer this person again.", "Deine Personas antworten dieser Person wieder.";
     }
 }

@@ -22,6 +22,7 @@ macro_rules! words {
 }
 
 mod accounts;
+mod administration;
 mod connections;
 mod figures;
 mod frame;
@@ -33,6 +34,7 @@ mod search;
 mod transfers;
 
 use accounts::AccountWords;
+use administration::AdministrationWords;
 use connections::ConnectionWords;
 use figures::FigureWords;
 use frame::{FrameWords, NoticeWords};
@@ -58,6 +60,7 @@ pub(crate) struct Words {
     pub(crate) code: &'static str,
     pub(crate) months: [&'static str; 12],
     pub(crate) account: AccountWords,
+    pub(crate) administration: AdministrationWords,
     pub(crate) connection: ConnectionWords,
     pub(crate) frame: FrameWords,
     pub(crate) figure: FigureWords,
@@ -74,6 +77,7 @@ static ENGLISH: Words = Words {
     code: "en",
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     account: AccountWords::ENGLISH,
+    administration: AdministrationWords::ENGLISH,
     connection: ConnectionWords::ENGLISH,
     frame: FrameWords::ENGLISH,
     figure: FigureWords::ENGLISH,
@@ -90,6 +94,7 @@ static GERMAN: Words = Words {
     code: "de",
     months: ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."],
     account: AccountWords::GERMAN,
+    administration: AdministrationWords::GERMAN,
     connection: ConnectionWords::GERMAN,
     frame: FrameWords::GERMAN,
     figure: FigureWords::GERMAN,
@@ -144,14 +149,15 @@ pub(crate) fn fill(text: &str, value: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        AccountWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords, NoticeWords, PersonaWords,
-        ProblemWords, SearchWords, TransferWords, fill,
+        AccountWords, AdministrationWords, ConnectionWords, FigureWords, FrameWords, GroupWords, Language, MemoryWords,
+        NoticeWords, PersonaWords, ProblemWords, SearchWords, TransferWords, fill,
     };
 
     #[test]
     fn every_text_is_there_in_both_languages_and_leaves_room_for_the_same_values() {
         let groups = [
             AccountWords::ALL,
+            AdministrationWords::ALL,
             ConnectionWords::ALL,
             FigureWords::ALL,
             FrameWords::ALL,

@@ -2,6 +2,7 @@
 //! purpose. The kit is in `kit`; every other module tries one part.
 
 mod accounts;
+mod administration;
 mod colours;
 mod command_line;
 mod configuration;

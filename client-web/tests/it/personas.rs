@@ -29,7 +29,7 @@ async fn a_persona_is_made_changed_published_hidden_and_deleted(pool: PgPool) {
     let edit = browser.get(&format!("{path}/edit")).await;
     assert!(edit.contains(r#"value="hot, cold""#) && edit.contains(r#"value="5""#));
     let fields = [("name", "Tea"), ("instructions", "short"), ("temperature", "0,5"), ("model", "big"), ("top_n", "7")];
-    assert!(browser.post(&format!("{path}/edit"), &fields).await.location().ends_with("?done=settings"));
+    assert!(browser.post(&format!("{path}/edit"), &fields).await.location().ends_with("?done=saved"));
     let stored = house.server.memo().personas[0].clone();
     assert_eq!((&stored["temperature"], &stored["model"], &stored["tags"]), (&json!(0.5), &json!("big"), &json!([])));
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use axum::{Form, Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{fake_groups, fake_personas, fake_profile, fake_tools, fake_transfers};
+use super::{fake_admin, fake_groups, fake_personas, fake_profile, fake_tools, fake_transfers};
 
 pub(crate) const CLIENT_ID: &str = "0b5e9fbc-7d0b-4b1b-8f5e-5f3c1b7a2d11";
 pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough-0123";
@@ -58,6 +58,8 @@ pub(crate) struct Memo {
     pub(crate) questions: Vec<Value>,
     /// Who is not answered.
     pub(crate) blocks: HashSet<Uuid>,
+    /// What administrators did: method and path.
+    pub(crate) administered: Vec<String>,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
     pub(crate) reuses: usize,
@@ -104,6 +106,13 @@ impl FakeServer {
             .route("/api/personas/questions", get(fake_personas::questions))
             .route("/api/personas/blocks", get(fake_personas::blocks))
             .route("/api/personas/blocks/{id}", put(fake_personas::set_block).delete(fake_personas::set_block))
+            .route("/api/admin/stats", get(fake_admin::stats))
+            .route("/api/admin/users", get(fake_admin::users))
+            .route("/api/admin/users/{id}", patch(fake_admin::change).delete(fake_admin::change))
+            .route("/api/admin/tokens/revoke", post(fake_admin::change))
+            .route("/api/admin/clients", get(fake_admin::clients))
+            .route("/api/admin/clients/{id}", delete(fake_admin::change))
+            .route("/api/admin/clients/{id}/secret", post(fake_admin::secret))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -214,8 +223,7 @@ async fn revoke(State(memo): State<Shared>, Form(form): Form<HashMap<String, Str
 }
 
 async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    // `admin:correct`
-    if headers.get("authorization").is_none_or(|value| value != "Basic YWRtaW46Y29ycmVjdA==") {
+    if !fake_admin::is_administrator(&headers) {
         return problem(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     assert_eq!(body["is_confidential"], true);

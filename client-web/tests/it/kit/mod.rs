@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 mod browser;
+mod fake_admin;
 mod fake_groups;
 mod fake_personas;
 mod fake_profile;

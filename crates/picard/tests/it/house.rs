@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::browser::{Browser, ENTER, Programs, TAB};
 use crate::kit::{Up, folder, http};
 
-const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
+pub(crate) const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
 pub(crate) const TEA: &str = "In the morning I drink green tea, never coffee.";
 const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday.";
 /// Shares no word with the memory that answers it, except small ones.
@@ -223,10 +223,11 @@ async fn look_around(browser: &Browser) {
     browser.look("connections").await;
     browser.press("Disconnect …").await;
     browser.look("connections-end").await;
-    let pages = ["profile", "groups", "import", "activity", "analytics"];
+    let pages =
+        ["profile", "groups", "import", "activity", "analytics", "personas", "personas/new", "personas/questions", "admin"];
     for name in pages {
         browser.open(&format!("/{name}")).await;
-        browser.look(name).await;
+        browser.look(&name.replace('/', "-")).await;
     }
     browser.click(".menu > summary").await;
     browser.look("menu").await;

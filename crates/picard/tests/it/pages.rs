@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::browser::Browser;
-use crate::house::{House, TEA, connect, register, write};
+use crate::house::{CELLO, House, TEA, connect, register, write};
 
 /// What home, list and search may weigh, with everything that belongs to them.
 const BUDGET: f64 = 100.0 * 1024.0;
@@ -32,7 +32,11 @@ async fn pages_are_light_hold_still_and_need_no_mouse() {
         "/connections",
         "/activity",
         "/analytics",
+        "/personas",
+        "/personas/new",
+        "/personas/questions",
         "/profile",
+        "/admin",
     ];
     for path in pages.iter().copied().chain(of_memory.iter().map(String::as_str)) {
         check(&browser, path).await;
@@ -45,6 +49,32 @@ async fn check(browser: &Browser, path: &str) {
     let burden = browser.burden().await;
     assert!(burden.bytes < BUDGET && burden.shift < 0.001, "{path}: {burden:?}");
     browser.assert_keyboard_reaches_all(path).await;
+}
+
+#[tokio::test]
+async fn a_persona_answers_while_one_watches_and_names_its_sources() {
+    let Some(House { up, browser, _folder }) = House::open().await else {
+        return;
+    };
+    register(&browser, "shirley").await;
+    connect(&browser).await;
+    write(&browser, CELLO).await;
+
+    browser.open("/personas/new").await;
+    browser.fill("name", "My family").await;
+    browser.press("Make the persona").await;
+    browser.see("Your changes are saved.").await;
+    let page = browser.address().await;
+    browser.fill("prompt", "Which instrument does my sister Clara play?").await;
+    browser.press("Ask").await;
+    browser.see("What it rests on").await;
+
+    assert!(browser.text_of(".sources").await.contains(CELLO), "the memory is named");
+    assert_eq!(browser.address().await, page, "the answer came into the page that was there");
+    browser.assert_harmless("an answer").await;
+    browser.look("persona-answer").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    up.stop(Signal::TERM);
 }
 
 /// What OWASP's sheet on cross-site scripting and the advisories of HTML cleaners have taught.

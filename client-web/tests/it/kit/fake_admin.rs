@@ -1,0 +1,59 @@
+//! The administration of the fake server: one administrator, `admin` with the password `correct`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::fake_server::{CLIENT_ID, Shared, troubled};
+
+/// Whether the request has the administrator's name and password.
+pub(super) fn is_administrator(headers: &HeaderMap) -> bool {
+    // `admin:correct`
+    headers.get("authorization").is_some_and(|value| value == "Basic YWRtaW46Y29ycmVjdA==")
+}
+
+fn refused() -> Response {
+    (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response()
+}
+
+fn told(headers: &HeaderMap, answer: Value) -> Response {
+    if is_administrator(headers) { Json(answer).into_response() } else { refused() }
+}
+
+pub(super) async fn stats(headers: HeaderMap) -> Response {
+    told(&headers, json!({"users": 41, "active_users": 40, "superusers": 1, "memories": 1234}))
+}
+
+pub(super) async fn users(headers: HeaderMap) -> Response {
+    let user = json!({
+        "id": Uuid::nil(), "username": "grace <b>", "email": "grace@example.org", "is_active": true, "is_superuser": false,
+        "created_at": "2026-01-01T00:00:00.000000+00:00",
+    });
+    told(&headers, json!({"users": [user], "next_cursor": "more & more"}))
+}
+
+pub(super) async fn clients(headers: HeaderMap) -> Response {
+    let client = json!({
+        "client_id": CLIENT_ID, "client_name": "My <b>editor</b>", "redirect_uris": ["https://e.example/cb"],
+        "scopes": ["memories:read"], "is_confidential": true,
+    });
+    told(&headers, json!({"clients": [client], "next_cursor": null}))
+}
+
+pub(super) async fn change(State(memo): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(response) = troubled(&memo, "/api/admin") {
+        return response;
+    }
+    if !is_administrator(&headers) {
+        return refused();
+    }
+    memo.lock().expect("a lock").administered.push(format!("{method} {}", uri.path()));
+    if method == Method::DELETE { StatusCode::NO_CONTENT.into_response() } else { Json(json!({})).into_response() }
+}
+
+pub(super) async fn secret(headers: HeaderMap) -> Response {
+    told(&headers, json!({"client_id": CLIENT_ID, "client_secret": "a-new-secret-shown-once"}))
+}
