@@ -11,6 +11,7 @@ use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
 use crate::bridge::{self, BridgeOptions};
+use crate::check::check;
 use crate::import::{ImportOptions, import};
 use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
 use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
@@ -36,6 +37,8 @@ enum Command {
     Serve,
     /// Brings the database's schema up to date and stops.
     Migrate,
+    /// Says everything that is wrong with the configuration and the database, and starts and changes nothing.
+    Check,
     /// Makes an administrator's account; does nothing when it is there. The password comes from ADMIN_PASSWORD or standard input.
     CreateAdmin(AdminOptions),
     /// Makes a new key for access tokens; the old one verifies until its last token has expired. Servers need no restart.
@@ -81,6 +84,7 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
         let outcome = match line.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(line.config).await,
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
+            Command::Check => Box::pin(check(&line.config)).await,
             Command::CreateAdmin(options) => create(&line.config, options).await,
             Command::RotateSigningKey => rotate(&line.config).await,
             Command::RotateKeys => rotate_keys(&line.config).await,

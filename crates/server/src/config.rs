@@ -8,6 +8,9 @@ use ipnet::IpNet;
 use picard_app::DocumentHosts;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 
+/// Passwords that stand in examples and are tried first.
+const EXAMPLE_PASSWORDS: [&str; 4] = ["password", "changeme", "postgres", "secret"];
+
 /// The server's settings.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "picard-server", version)]
@@ -222,7 +225,24 @@ impl Config {
         {
             problems.push("PUBLIC_URL: must be an https URL in production".to_owned());
         }
+        if self.environment == Environment::Production {
+            problems.extend(self.weak_secrets());
+        }
         problems
+    }
+
+    /// Secrets that somebody can guess, by the variable's name and never with their values (OPS-01).
+    pub(crate) fn weak_secrets(&self) -> Vec<String> {
+        let doubts = self.key_ring().map(|ring| ring.doubts()).unwrap_or_default();
+        let mut weak: Vec<String> = doubts
+            .iter()
+            .map(|doubt| format!("ENCRYPTION_KEYS: {doubt}; make keys from 32 random bytes and list each once"))
+            .collect();
+        let password = url::Url::parse(self.database_url.expose_secret()).ok().and_then(|url| url.password().map(str::to_owned));
+        if password.is_some_and(|password| EXAMPLE_PASSWORDS.contains(&password.to_lowercase().as_str())) {
+            weak.push("DATABASE_URL: the password is that of an example; give the role one of its own".to_owned());
+        }
+        weak
     }
 
     /// The networks whose word on other addresses is believed.

@@ -9,6 +9,7 @@ mod address;
 mod bearer;
 mod body;
 mod bridge;
+mod check;
 pub mod command;
 mod config;
 mod documents;

@@ -209,15 +209,17 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
     let store = store(config)?;
     let missing = store.missing_keys().await.map_err(|error| database_error(&error))?;
     if !missing.is_empty() {
-        let problem = |key: &MissingKey| {
-            format!(
-                "ENCRYPTION_KEYS: {} people's texts need the key with the fingerprint {}, which is missing",
-                key.people, key.fingerprint
-            )
-        };
-        return Err(StartError::Config(missing.iter().map(problem).collect()));
+        return Err(StartError::Config(missing.iter().map(missing_key_problem).collect()));
     }
     App::start(store, &keys, embedder(config)?, Clock::system(), settings).await.map_err(|error| database_error(&error))
+}
+
+/// Which key is missing, and for whom (ENC-06).
+pub(crate) fn missing_key_problem(key: &MissingKey) -> String {
+    format!(
+        "ENCRYPTION_KEYS: {} people's texts need the key with the fingerprint {}, which is missing",
+        key.people, key.fingerprint
+    )
 }
 
 /// Makes an administrator unless there is one of this name.

@@ -20,6 +20,7 @@ mod error;
 pub mod grants;
 pub mod groups;
 pub mod imports;
+pub mod inspection;
 pub mod key_rotation;
 mod limits;
 pub mod mcp_sessions;

@@ -96,7 +96,7 @@ impl Store {
     }
 }
 
-fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
+pub(crate) fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(settings.url.expose_secret())
         .map_err(|_| Error::invalid("DATABASE_URL", "must be a postgres:// URL"))?;
     Ok(options.application_name("picard-server").disable_statement_logging())

@@ -7,6 +7,7 @@ mod authorize;
 mod batches;
 mod bearer;
 mod changes;
+mod check;
 mod clients;
 mod codes;
 mod connections;
