@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
+use crate::backup::{BackupOptions, RestoreOptions, backup, end_connections, restore};
 use crate::bridge::{self, BridgeOptions};
 use crate::check::check;
 use crate::import::{ImportOptions, import};
@@ -45,6 +46,12 @@ enum Command {
     RotateSigningKey,
     /// Wraps every person's key with the newest of ENCRYPTION_KEYS, while servers run; can be stopped and started again.
     RotateKeys,
+    /// Writes a backup with PostgreSQL's pg_dump, while servers run; without tokens, sessions and consents.
+    Backup(BackupOptions),
+    /// Puts a backup back with PostgreSQL's pg_restore, while no server runs; people connect anew.
+    Restore(RestoreOptions),
+    /// Ends every session and every connection of applications: for a database that was put back by other means than restore.
+    EndConnections,
     /// Joins an MCP client that starts programs to a server elsewhere; needs no setting of a server.
     McpStdio(BridgeOptions),
     /// Makes the embeddings of the configured model for all memories, while servers run with another.
@@ -90,6 +97,9 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::RotateKeys => rotate_keys(&line.config).await,
             Command::Reembed(options) => reembed(&line.config, &options).await,
             Command::Import(options) => import(&line.config, &options).await,
+            Command::Backup(options) => Box::pin(backup(&line.config, &options)).await,
+            Command::Restore(options) => Box::pin(restore(&line.config, &options)).await,
+            Command::EndConnections => end_connections(&line.config).await,
             Command::McpStdio(options) => bridge::run(options).await,
         };
         done(outcome)

@@ -6,6 +6,7 @@
 //! Start with [`start`], then `router.rs` for what is where, and `routes/tools.rs` for a request's journey.
 
 mod address;
+mod backup;
 mod bearer;
 mod body;
 mod bridge;

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod analytics;
 pub mod audit;
 pub mod authorization;
+pub mod backup;
 pub mod changes;
 pub mod clients;
 pub mod codes;

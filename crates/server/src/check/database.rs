@@ -26,11 +26,8 @@ const BESIDES_POOL: i64 = 1;
 /// Asks the database about itself, and whether the keys open what is in it.
 pub(super) async fn examine(config: &Config, findings: &mut Findings) {
     let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: 1 };
-    let address = match settings.address() {
-        Ok(address) => address,
-        Err(_) => {
-            return findings.problem("DATABASE_URL: must be a URL such as postgres://user:password@host:5432/database");
-        }
+    let Ok(address) = settings.address() else {
+        return findings.problem("DATABASE_URL: must be a URL such as postgres://user:password@host:5432/database");
     };
     if !address.is_local && !address.is_encrypted {
         findings.weakness(config, "DATABASE_URL: the way to the database may be readable; add ?sslmode=require or verify-full");

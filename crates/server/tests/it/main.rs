@@ -4,6 +4,7 @@
 mod administration;
 mod arrows;
 mod authorize;
+mod backup;
 mod batches;
 mod bearer;
 mod changes;

@@ -146,6 +146,11 @@ impl TestServer {
         self.running.take().expect("it runs").stop().await.expect("a clean stop");
     }
 
+    /// The same for a server whose clients and settings are still needed.
+    pub async fn halt(&mut self) {
+        self.running.take().expect("it runs").stop().await.expect("a clean stop");
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
