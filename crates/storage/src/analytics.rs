@@ -1,6 +1,7 @@
 //! Figures of one person's memories: counts, for themselves alone.
 
 use picard_domain::{Error, UserId};
+use sqlx::PgConnection;
 
 use crate::Store;
 use crate::error::storage_error;
@@ -36,49 +37,58 @@ pub struct Analytics {
 }
 
 impl Store {
-    /// Counts a person's memories.
+    /// Counts a person's memories, at a copy of the database if it knows everything.
     ///
     /// # Errors
     /// As every statement.
     pub async fn analytics(&self, id: UserId) -> Result<Analytics, Error> {
-        let totals = sqlx::query!(
-            r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
+        if let Some(mut replica) = self.current_replica().await?
+            && let Some(found) = self.unless_away(count(&mut replica, id).await)?
+        {
+            return Ok(found);
+        }
+        count(&mut *self.pool.acquire().await.map_err(storage_error)?, id).await
+    }
+}
+
+async fn count(connection: &mut PgConnection, id: UserId) -> Result<Analytics, Error> {
+    let totals = sqlx::query!(
+        r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
                       count(*) FILTER (WHERE permission = 'shared') AS "shared!",
                       count(*) FILTER (WHERE permission = 'aggregate') AS "aggregate!",
                       count(*) FILTER (WHERE expiration_date <= now()) AS "expired!"
                FROM memories WHERE user_id = $1"#,
-            id.0,
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(storage_error)?;
-        let months = sqlx::query_as!(
-            Named,
-            r#"SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS "name!", count(*) AS "count!"
+        id.0,
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(storage_error)?;
+    let months = sqlx::query_as!(
+        Named,
+        r#"SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS "name!", count(*) AS "count!"
                FROM memories WHERE user_id = $1 GROUP BY 1 ORDER BY 1 DESC LIMIT 12"#,
-            id.0,
-        );
-        let tags = sqlx::query_as!(
-            Named,
-            r#"SELECT t AS "name!", count(*) AS "count!" FROM memories CROSS JOIN LATERAL unnest(tags) AS t
+        id.0,
+    );
+    let tags = sqlx::query_as!(
+        Named,
+        r#"SELECT t AS "name!", count(*) AS "count!" FROM memories CROSS JOIN LATERAL unnest(tags) AS t
                WHERE user_id = $1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
-            id.0,
-        );
-        let categories = sqlx::query_as!(
-            Named,
-            r#"SELECT category AS "name!", count(*) AS "count!" FROM memories
+        id.0,
+    );
+    let categories = sqlx::query_as!(
+        Named,
+        r#"SELECT category AS "name!", count(*) AS "count!" FROM memories
                WHERE user_id = $1 AND category IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
-            id.0,
-        );
-        Ok(Analytics {
-            memories: totals.memories,
-            public: totals.public,
-            shared: totals.shared,
-            aggregate: totals.aggregate,
-            expired: totals.expired,
-            months: months.fetch_all(&self.pool).await.map_err(storage_error)?,
-            tags: tags.fetch_all(&self.pool).await.map_err(storage_error)?,
-            categories: categories.fetch_all(&self.pool).await.map_err(storage_error)?,
-        })
-    }
+        id.0,
+    );
+    Ok(Analytics {
+        memories: totals.memories,
+        public: totals.public,
+        shared: totals.shared,
+        aggregate: totals.aggregate,
+        expired: totals.expired,
+        months: months.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        tags: tags.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        categories: categories.fetch_all(&mut *connection).await.map_err(storage_error)?,
+    })
 }

@@ -30,6 +30,7 @@ mod once;
 pub mod people;
 pub mod profiles;
 mod public_index;
+mod replica;
 pub mod sessions;
 pub mod signing_keys;
 pub mod statistics;

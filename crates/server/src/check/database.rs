@@ -25,6 +25,7 @@ const BESIDES_POOL: i64 = 1;
 
 /// Asks the database about itself, and whether the keys open what is in it.
 pub(super) async fn examine(config: &Config, findings: &mut Findings) {
+    examine_replica(config, findings).await;
     let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: 1 };
     let Ok(address) = settings.address() else {
         return findings.problem("DATABASE_URL: must be a URL such as postgres://user:password@host:5432/database");
@@ -50,6 +51,23 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) {
             "DATABASE_URL: {address} cannot be used{}; start it, and check user, password and database",
             cause(&error)
         )),
+    }
+}
+
+/// A copy that is away costs nothing but time, and one that is none is never asked.
+async fn examine_replica(config: &Config, findings: &mut Findings) {
+    let Some(url) = &config.database_replica_url else { return };
+    let settings = DatabaseSettings { url: url.clone(), max_connections: 1 };
+    let Ok(address) = settings.address() else {
+        return findings.problem("DATABASE_REPLICA_URL: must be a URL such as postgres://user:password@host:5432/database");
+    };
+    match tokio::time::timeout(PATIENCE, settings.inspect(&Clock::system())).await {
+        Ok(Ok(facts)) if !facts.is_standby => {
+            findings.problem("DATABASE_REPLICA_URL: names no streaming copy; name one of DATABASE_URL's server, or leave it out");
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => findings.warning(format!("DATABASE_REPLICA_URL: {address} cannot be used{}", cause(&error))),
+        Err(_) => findings.warning(format!("DATABASE_REPLICA_URL: {address} does not answer")),
     }
 }
 

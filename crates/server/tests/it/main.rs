@@ -35,6 +35,7 @@ mod pages;
 mod races;
 mod reads;
 mod registration;
+mod replica;
 mod search;
 mod sharing;
 mod token_endpoint;
