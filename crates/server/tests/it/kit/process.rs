@@ -46,8 +46,14 @@ impl TestServer {
 
     /// Another process on the same database, behind the same public URL.
     pub async fn process(&self, arguments: &[&str]) -> Process {
+        self.process_with(arguments, &[]).await
+    }
+
+    /// The same with variables in its environment.
+    pub async fn process_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_picard-server"))
             .args(self.arguments(arguments))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
