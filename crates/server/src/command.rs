@@ -15,6 +15,7 @@ use crate::bridge::{self, BridgeOptions};
 use crate::check::check;
 use crate::import::{ImportOptions, import};
 use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
+use crate::traces::Traces;
 use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
 
 /// Picard's server: memories behind REST and MCP, with an OAuth authorization server.
@@ -87,7 +88,12 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Ok(line) => line,
             Err(error) => return misused(&error),
         };
-        logging::init(line.config.log_format, &line.config.rust_log);
+        let is_server = matches!(line.command, None | Some(Command::Serve));
+        let traces = match Traces::begin(line.config.otel_exporter_otlp_endpoint.as_deref().filter(|_| is_server)) {
+            Ok(traces) => traces,
+            Err(problem) => return failed(&problem),
+        };
+        logging::init_with(line.config.log_format, &line.config.rust_log, traces.as_ref());
         let outcome = match line.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(line.config).await,
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
@@ -102,6 +108,9 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::EndConnections => end_connections(&line.config).await,
             Command::McpStdio(options) => bridge::run(options).await,
         };
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
         done(outcome)
     })
 }

@@ -55,6 +55,10 @@ pub struct Config {
     #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn,rmcp::service=error,sqlx=warn")]
     pub rust_log: String,
 
+    /// Where traces go by OTLP over HTTP, without /v1/traces at its end: http://127.0.0.1:4318. Without it there are none.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+
     /// For how many seconds a used refresh token that comes back counts as a double click instead of a theft (0 to 60).
     #[arg(long, env = "REFRESH_LEEWAY_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
     pub refresh_leeway_seconds: u64,

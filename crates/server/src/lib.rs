@@ -30,6 +30,7 @@ mod router;
 mod routes;
 mod running;
 mod state;
+mod traces;
 
 pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeName};
 pub use openapi::document as openapi_document;

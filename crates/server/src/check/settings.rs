@@ -18,6 +18,13 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) {
     examine_hosts(config, findings);
     examine_origins(config, findings);
     examine_exposure(config, findings);
+    if let Some(endpoint) = &config.otel_exporter_otlp_endpoint {
+        if !Url::parse(endpoint.trim()).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            findings.problem("OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL such as http://127.0.0.1:4318");
+        } else if is_open_to_others(endpoint) {
+            findings.warning("OTEL_EXPORTER_OTLP_ENDPOINT: ids of people and memories travel readably over http");
+        }
+    }
     if config.embedding.openai_api_key.is_some() && is_open_to_others(&config.embedding.openai_base_url) {
         findings.weakness(config, "OPENAI_BASE_URL: must be an https URL; texts and the key travel readably over http");
     }

@@ -50,6 +50,7 @@ async fn everything_that_is_wrong_is_said_at_once(pool: PgPool) {
         "--openai-base-url=http://models.example.org/v1",
         "--embedding-model=nobody-knows-it",
         "--database-max-connections=500",
+        "--otel-exporter-otlp-endpoint=nowhere",
     ];
 
     let (is_done, said) = run(&arguments(&database_url, &keys, &more)).await;
@@ -68,6 +69,7 @@ async fn everything_that_is_wrong_is_said_at_once(pool: PgPool) {
         ("OPS-01", "problem: OPENAI_BASE_URL"),
         ("OPS-01", "set EMBEDDING_DIMENSIONS"),
         ("OPS-01", "DATABASE_MAX_CONNECTIONS"),
+        ("OPS-01", "problem: OTEL_EXPORTER_OTLP_ENDPOINT"),
     ] {
         assert!(said.contains(part), "{id}: {part} is missing in {said}");
     }

@@ -42,5 +42,6 @@ mod token_endpoint;
 mod token_model;
 mod tokens;
 mod tools;
+mod traces;
 mod user_tokens;
 mod users;
