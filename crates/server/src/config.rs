@@ -253,6 +253,11 @@ impl Config {
         weak
     }
 
+    /// The copy of the database, if one is named: an empty variable names none.
+    pub(crate) fn replica(&self) -> Option<&SecretString> {
+        self.database_replica_url.as_ref().filter(|url| !url.expose_secret().trim().is_empty())
+    }
+
     /// The networks whose word on other addresses is believed.
     pub(crate) fn proxies(&self) -> Result<Vec<IpNet>, &str> {
         let entries = self.trusted_proxies.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty());

@@ -154,11 +154,10 @@ pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError
 pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
     let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: config.database_max_connections };
-    let connected =
-        Store::connect(&settings, Arc::new(keys), Clock::system()).and_then(|store| match &config.database_replica_url {
-            Some(url) => store.with_replica(&DatabaseSettings { url: url.clone(), ..settings }),
-            None => Ok(store),
-        });
+    let connected = Store::connect(&settings, Arc::new(keys), Clock::system()).and_then(|store| match config.replica() {
+        Some(url) => store.with_replica(&DatabaseSettings { url: url.clone(), ..settings }),
+        None => Ok(store),
+    });
     connected.map_err(|error| database_error(&error))
 }
 

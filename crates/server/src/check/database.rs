@@ -56,7 +56,7 @@ pub(super) async fn examine(config: &Config, findings: &mut Findings) {
 
 /// A copy that is away costs nothing but time, and one that is none is never asked.
 async fn examine_replica(config: &Config, findings: &mut Findings) {
-    let Some(url) = &config.database_replica_url else { return };
+    let Some(url) = config.replica() else { return };
     let settings = DatabaseSettings { url: url.clone(), max_connections: 1 };
     let Ok(address) = settings.address() else {
         return findings.problem("DATABASE_REPLICA_URL: must be a URL such as postgres://user:password@host:5432/database");

@@ -18,7 +18,7 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) {
     examine_hosts(config, findings);
     examine_origins(config, findings);
     examine_exposure(config, findings);
-    if let Some(endpoint) = &config.otel_exporter_otlp_endpoint {
+    if let Some(endpoint) = config.otel_exporter_otlp_endpoint.as_deref().filter(|endpoint| !endpoint.trim().is_empty()) {
         if !Url::parse(endpoint.trim()).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
             findings.problem("OTEL_EXPORTER_OTLP_ENDPOINT: must be an http or https URL such as http://127.0.0.1:4318");
         } else if is_open_to_others(endpoint) {

@@ -4,6 +4,7 @@
 
 mod clock;
 mod database;
+mod disk;
 mod import;
 #[path = "../it/kit/mod.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
@@ -45,6 +46,7 @@ async fn main() -> ExitCode {
         database::restarts(cycles).await,
         database::lost_backends(cycles).await,
         database::locks().await,
+        disk::full().await,
         network::slow().await,
         network::half_open().await,
         provider::faults().await,

@@ -38,7 +38,12 @@ fn cluster_url() -> String {
 impl Postgres {
     /// A running server with an empty database `picard`.
     pub async fn create() -> Option<Self> {
-        let mut server = Self::at(pg_bin().await?);
+        Self::create_in(tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// The same with its files in a folder that is there.
+    pub async fn create_in(folder: TempDir) -> Option<Self> {
+        let mut server = Self::at(pg_bin().await?, folder);
         let mut initdb = server.program("initdb").await;
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata"]).arg(server.data());
         succeed(initdb).await;
@@ -50,7 +55,7 @@ impl Postgres {
 
     /// A running copy that follows this one.
     pub async fn standby(&self) -> Self {
-        let mut standby = Self::at(self.bin.clone());
+        let mut standby = Self::at(self.bin.clone(), tempfile::tempdir().expect("a folder"));
         let mut copy = Command::new(self.bin.join("pg_basebackup"));
         copy.args(["--host=127.0.0.1", "--username=postgres", "--checkpoint=fast", "--no-sync", "--write-recovery-conf"]);
         copy.arg(format!("--port={}", self.port)).arg("--pgdata").arg(standby.data());
@@ -59,10 +64,10 @@ impl Postgres {
         standby
     }
 
-    fn at(bin: PathBuf) -> Self {
+    fn at(bin: PathBuf, folder: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        Self { bin, folder: tempfile::tempdir().expect("a folder"), port, child: None }
+        Self { bin, folder, port, child: None }
     }
 
     pub fn url(&self, database: &str) -> String {
