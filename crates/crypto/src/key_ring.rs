@@ -61,9 +61,18 @@ impl KeyRing {
         &self.keys[0]
     }
 
+    /// The public name of the key that opens a token; `None` when none does.
+    pub fn opener(&self, token: &str) -> Option<String> {
+        self.keys.iter().find(|key| fernet::decrypt(key, token).is_ok()).map(FernetKey::fingerprint)
+    }
+
     /// The keys' public names, newest first.
     pub fn fingerprints(&self) -> Vec<String> {
         self.keys.iter().map(FernetKey::fingerprint).collect()
+    }
+
+    pub(crate) fn keys(&self) -> &[FernetKey] {
+        &self.keys
     }
 
     /// Derives a key for one purpose from the newest key, by HKDF-SHA256; it changes when a newer key is added.
@@ -132,6 +141,8 @@ mod tests {
         assert_eq!(fernet::decrypt(&new, &after).unwrap(), b"after");
         assert_eq!(fernet::decrypt(&old, &after), Err(DecryptError::Unauthentic));
         assert_eq!(ring.fingerprints(), [new.fingerprint(), old.fingerprint()]);
+        assert_eq!((ring.opener(&before), ring.opener(&after)), (Some(old.fingerprint()), Some(new.fingerprint())));
+        assert_eq!(listed(&[&new]).opener(&before), None);
     }
 
     #[test]

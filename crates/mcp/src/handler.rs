@@ -27,7 +27,7 @@ use crate::confirm::{self, Decision};
 use crate::gate::SESSION_ID;
 use crate::prompts::{self, Wanted};
 use crate::uri::{self, Address};
-use crate::{calls, error, resources, subscriptions, tools};
+use crate::{calls, error, resources, subscriptions, tools, traces};
 
 /// The revisions that are spoken. The two before lack nothing that clients still need, and ask for batches (T18).
 const VERSIONS: &[ProtocolVersion] =
@@ -359,7 +359,8 @@ fn asker(context: &RequestContext<RoleServer>) -> Result<(&Caller, Span), ErrorD
     let caller = extensions.and_then(|extensions| extensions.get::<Caller>());
     let caller = caller.ok_or_else(|| error::of_list(&Error::Unauthorized))?;
     let span = extensions.and_then(|extensions| extensions.get::<Span>()).cloned();
-    Ok((caller, span.unwrap_or_else(Span::none)))
+    let request_id = context.extensions.get::<Parts>().and_then(|parts| parts.headers.get("x-request-id")?.to_str().ok());
+    Ok((caller, traces::joined(span.unwrap_or_else(Span::none), &context.meta, request_id.unwrap_or_default())))
 }
 
 /// Refuses a cursor where there is one page (T7).

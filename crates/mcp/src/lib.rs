@@ -20,6 +20,7 @@ mod resources;
 mod sessions;
 mod subscriptions;
 mod tools;
+mod traces;
 mod uri;
 
 use std::sync::Arc;

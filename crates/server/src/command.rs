@@ -10,9 +10,12 @@ use futures_util::future::BoxFuture;
 use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
 
+use crate::backup::{BackupOptions, RestoreOptions, backup, end_connections, restore};
 use crate::bridge::{self, BridgeOptions};
+use crate::check::check;
 use crate::import::{ImportOptions, import};
 use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
+use crate::traces::Traces;
 use crate::{Config, StartError, create_admin, logging, migrate, rotate_signing_key, start};
 
 /// Picard's server: memories behind REST and MCP, with an OAuth authorization server.
@@ -36,12 +39,20 @@ enum Command {
     Serve,
     /// Brings the database's schema up to date and stops.
     Migrate,
+    /// Says everything that is wrong with the configuration and the database, and starts and changes nothing.
+    Check,
     /// Makes an administrator's account; does nothing when it is there. The password comes from ADMIN_PASSWORD or standard input.
     CreateAdmin(AdminOptions),
     /// Makes a new key for access tokens; the old one verifies until its last token has expired. Servers need no restart.
     RotateSigningKey,
     /// Wraps every person's key with the newest of ENCRYPTION_KEYS, while servers run; can be stopped and started again.
     RotateKeys,
+    /// Writes a backup with PostgreSQL's pg_dump, while servers run; without tokens, sessions and consents.
+    Backup(BackupOptions),
+    /// Puts a backup back with PostgreSQL's pg_restore, while no server runs; people connect anew.
+    Restore(RestoreOptions),
+    /// Ends every session and every connection of applications: for a database that was put back by other means than restore.
+    EndConnections,
     /// Joins an MCP client that starts programs to a server elsewhere; needs no setting of a server.
     McpStdio(BridgeOptions),
     /// Makes the embeddings of the configured model for all memories, while servers run with another.
@@ -77,17 +88,29 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Ok(line) => line,
             Err(error) => return misused(&error),
         };
-        logging::init(line.config.log_format, &line.config.rust_log);
+        let is_server = matches!(line.command, None | Some(Command::Serve));
+        let traces = match Traces::begin(line.config.otel_exporter_otlp_endpoint.as_deref().filter(|_| is_server)) {
+            Ok(traces) => traces,
+            Err(problem) => return failed(&problem),
+        };
+        logging::init_with(line.config.log_format, &line.config.rust_log, traces.as_ref());
         let outcome = match line.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(line.config).await,
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
+            Command::Check => Box::pin(check(&line.config)).await,
             Command::CreateAdmin(options) => create(&line.config, options).await,
             Command::RotateSigningKey => rotate(&line.config).await,
             Command::RotateKeys => rotate_keys(&line.config).await,
             Command::Reembed(options) => reembed(&line.config, &options).await,
             Command::Import(options) => import(&line.config, &options).await,
+            Command::Backup(options) => Box::pin(backup(&line.config, &options)).await,
+            Command::Restore(options) => Box::pin(restore(&line.config, &options)).await,
+            Command::EndConnections => end_connections(&line.config).await,
             Command::McpStdio(options) => bridge::run(options).await,
         };
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
         done(outcome)
     })
 }

@@ -11,6 +11,9 @@ use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 use crate::StartError;
 use crate::llm::{LlmConfig, llm};
 
+/// Passwords that stand in examples and are tried first.
+const EXAMPLE_PASSWORDS: [&str; 4] = ["password", "changeme", "postgres", "secret"];
+
 /// The server's settings.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "picard-server", version)]
@@ -22,6 +25,10 @@ pub struct Config {
     /// The most connections to PostgreSQL that this process opens.
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=500))]
     pub database_max_connections: u32,
+
+    /// A copy that streams from the database, for figures that take long to count; they are as fresh as without it.
+    #[arg(long, env = "DATABASE_REPLICA_URL", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
+    pub database_replica_url: Option<SecretString>,
 
     /// Where to listen.
     #[arg(long, env = "SERVER_ADDR", default_value = "127.0.0.1:8001")]
@@ -50,6 +57,10 @@ pub struct Config {
     /// Which log lines are written, by level and target: `info,sqlx=warn`.
     #[arg(long, env = "RUST_LOG", default_value = "info,rmcp=warn,rmcp::service=error,sqlx=warn")]
     pub rust_log: String,
+
+    /// Where traces go by OTLP over HTTP, without /v1/traces at its end: http://127.0.0.1:4318. Without it there are none.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otel_exporter_otlp_endpoint: Option<String>,
 
     /// For how many seconds a used refresh token that comes back counts as a double click instead of a theft (0 to 60).
     #[arg(long, env = "REFRESH_LEEWAY_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
@@ -243,7 +254,29 @@ impl Config {
         {
             problems.push("PUBLIC_URL: must be an https URL in production".to_owned());
         }
+        if self.environment == Environment::Production {
+            problems.extend(self.weak_secrets());
+        }
         problems
+    }
+
+    /// Secrets that somebody can guess, by the variable's name and never with their values (OPS-01).
+    pub(crate) fn weak_secrets(&self) -> Vec<String> {
+        let doubts = self.key_ring().map(|ring| ring.doubts()).unwrap_or_default();
+        let mut weak: Vec<String> = doubts
+            .iter()
+            .map(|doubt| format!("ENCRYPTION_KEYS: {doubt}; make keys from 32 random bytes and list each once"))
+            .collect();
+        let password = url::Url::parse(self.database_url.expose_secret()).ok().and_then(|url| url.password().map(str::to_owned));
+        if password.is_some_and(|password| EXAMPLE_PASSWORDS.contains(&password.to_lowercase().as_str())) {
+            weak.push("DATABASE_URL: the password is that of an example; give the role one of its own".to_owned());
+        }
+        weak
+    }
+
+    /// The copy of the database, if one is named: an empty variable names none.
+    pub(crate) fn replica(&self) -> Option<&SecretString> {
+        self.database_replica_url.as_ref().filter(|url| !url.expose_secret().trim().is_empty())
     }
 
     /// The networks whose word on other addresses is believed.

@@ -6,9 +6,11 @@
 //! Start with [`start`], then `router.rs` for what is where, and `routes/tools.rs` for a request's journey.
 
 mod address;
+mod backup;
 mod bearer;
 mod body;
 mod bridge;
+mod check;
 pub mod command;
 mod config;
 mod documents;
@@ -29,6 +31,7 @@ mod router;
 mod routes;
 mod running;
 mod state;
+mod traces;
 
 pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeName};
 pub use llm::llm;

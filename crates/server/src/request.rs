@@ -10,24 +10,32 @@ use tracing::Instrument;
 
 use crate::error::Problem;
 use crate::state::AppState;
+use crate::traces;
 
 /// The header that carries a request's id, in and out.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, writes one log line, and completes the answer.
-pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id = incoming_id(&request).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let method = request.method().clone();
     let began = Instant::now();
     let span = tracing::info_span!("request", request.id = %id);
+    traces::join(&span, request.headers());
+    // So that a door that makes spans of its own can name the request in them.
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
+    let of_request = span.clone();
     async {
         let mut response = next.run(request).await;
         // The route instead of the path: a path can hold what does not belong into a log.
         let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
         tracing::info!(
-            http.request.method = %method, http.route = route, http.response.status_code = response.status().as_u16(),
+            http.request.method = %method, http.route = &*route, http.response.status_code = response.status().as_u16(),
             duration_ms = began.elapsed().as_secs_f64() * 1_000.0, "A request was answered."
         );
+        traces::note(&of_request, method.as_str(), &route, response.status().as_u16());
         complete(&mut response, &id);
         if state.is_https {
             let year = HeaderValue::from_static("max-age=31536000");

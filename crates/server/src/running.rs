@@ -155,7 +155,11 @@ pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError
 pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
     let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: config.database_max_connections };
-    Store::connect(&settings, Arc::new(keys), Clock::system()).map_err(|error| database_error(&error))
+    let connected = Store::connect(&settings, Arc::new(keys), Clock::system()).and_then(|store| match config.replica() {
+        Some(url) => store.with_replica(&DatabaseSettings { url: url.clone(), ..settings }),
+        None => Ok(store),
+    });
+    connected.map_err(|error| database_error(&error))
 }
 
 /// The provider of embeddings that the configuration names. Loading the local model blocks for a moment.
@@ -213,17 +217,19 @@ pub(crate) async fn application(config: &Config, public_url: String) -> Result<A
     let store = store(config)?;
     let missing = store.missing_keys().await.map_err(|error| database_error(&error))?;
     if !missing.is_empty() {
-        let problem = |key: &MissingKey| {
-            format!(
-                "ENCRYPTION_KEYS: {} people's texts need the key with the fingerprint {}, which is missing",
-                key.people, key.fingerprint
-            )
-        };
-        return Err(StartError::Config(missing.iter().map(problem).collect()));
+        return Err(StartError::Config(missing.iter().map(missing_key_problem).collect()));
     }
     App::start(store, &keys, embedder(config)?, llm(config)?, Clock::system(), settings)
         .await
         .map_err(|error| database_error(&error))
+}
+
+/// Which key is missing, and for whom (ENC-06).
+pub(crate) fn missing_key_problem(key: &MissingKey) -> String {
+    format!(
+        "ENCRYPTION_KEYS: {} people's texts need the key with the fingerprint {}, which is missing",
+        key.people, key.fingerprint
+    )
 }
 
 /// Makes an administrator unless there is one of this name.

@@ -1,6 +1,7 @@
 //! Figures of one person's memories: counts, for themselves alone.
 
 use picard_domain::{Error, UserId};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Store;
@@ -56,65 +57,74 @@ pub struct AnswerFigure {
 }
 
 impl Store {
-    /// Counts a person's memories.
+    /// Counts a person's memories, at a copy of the database if it knows everything.
     ///
     /// # Errors
     /// As every statement.
     pub async fn analytics(&self, id: UserId) -> Result<Analytics, Error> {
-        let totals = sqlx::query!(
-            r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
+        if let Some(mut replica) = self.current_replica().await?
+            && let Some(found) = self.unless_away(count(&mut replica, id).await)?
+        {
+            return Ok(found);
+        }
+        count(&mut *self.pool.acquire().await.map_err(storage_error)?, id).await
+    }
+}
+
+async fn count(connection: &mut PgConnection, id: UserId) -> Result<Analytics, Error> {
+    let totals = sqlx::query!(
+        r#"SELECT count(*) AS "memories!", count(*) FILTER (WHERE permission = 'public') AS "public!",
                       count(*) FILTER (WHERE permission = 'shared') AS "shared!",
                       count(*) FILTER (WHERE permission = 'aggregate') AS "aggregate!",
                       count(*) FILTER (WHERE expiration_date <= now()) AS "expired!"
                FROM memories WHERE user_id = $1"#,
-            id.0,
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(storage_error)?;
-        let months = sqlx::query_as!(
-            Named,
-            r#"SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS "name!", count(*) AS "count!"
+        id.0,
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(storage_error)?;
+    let months = sqlx::query_as!(
+        Named,
+        r#"SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') AS "name!", count(*) AS "count!"
                FROM memories WHERE user_id = $1 GROUP BY 1 ORDER BY 1 DESC LIMIT 12"#,
-            id.0,
-        );
-        let tags = sqlx::query_as!(
-            Named,
-            r#"SELECT t AS "name!", count(*) AS "count!" FROM memories CROSS JOIN LATERAL unnest(tags) AS t
+        id.0,
+    );
+    let tags = sqlx::query_as!(
+        Named,
+        r#"SELECT t AS "name!", count(*) AS "count!" FROM memories CROSS JOIN LATERAL unnest(tags) AS t
                WHERE user_id = $1 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
-            id.0,
-        );
-        let categories = sqlx::query_as!(
-            Named,
-            r#"SELECT category AS "name!", count(*) AS "count!" FROM memories
+        id.0,
+    );
+    let categories = sqlx::query_as!(
+        Named,
+        r#"SELECT category AS "name!", count(*) AS "count!" FROM memories
                WHERE user_id = $1 AND category IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20"#,
-            id.0,
-        );
-        let asked = sqlx::query_as!(
-            AnswerFigure,
-            r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
-               FROM persona_questions WHERE asker_id = $1 AND asked_at > now() - interval '30 days'
-               GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
-            id.0,
-        );
-        let given = sqlx::query_as!(
-            AnswerFigure,
-            r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
-               FROM persona_questions WHERE user_id = $1 AND asked_at > now() - interval '30 days'
-               GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
-            id.0,
-        );
-        Ok(Analytics {
-            asked: asked.fetch_all(&self.pool).await.map_err(storage_error)?,
-            given: given.fetch_all(&self.pool).await.map_err(storage_error)?,
-            memories: totals.memories,
-            public: totals.public,
-            shared: totals.shared,
-            aggregate: totals.aggregate,
-            expired: totals.expired,
-            months: months.fetch_all(&self.pool).await.map_err(storage_error)?,
-            tags: tags.fetch_all(&self.pool).await.map_err(storage_error)?,
-            categories: categories.fetch_all(&self.pool).await.map_err(storage_error)?,
-        })
-    }
+        id.0,
+    );
+    let asked = sqlx::query_as!(
+        AnswerFigure,
+        r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
+           FROM persona_questions WHERE asker_id = $1 AND asked_at > now() - interval '30 days'
+           GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
+        id.0,
+    );
+    let given = sqlx::query_as!(
+        AnswerFigure,
+        r#"SELECT client_id, persona_id, count(*) AS "count!", sum(input_tokens) AS "input_tokens!", sum(output_tokens) AS "output_tokens!"
+           FROM persona_questions WHERE user_id = $1 AND asked_at > now() - interval '30 days'
+           GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 20"#,
+        id.0,
+    );
+    Ok(Analytics {
+        asked: asked.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        given: given.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        memories: totals.memories,
+        public: totals.public,
+        shared: totals.shared,
+        aggregate: totals.aggregate,
+        expired: totals.expired,
+        months: months.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        tags: tags.fetch_all(&mut *connection).await.map_err(storage_error)?,
+        categories: categories.fetch_all(&mut *connection).await.map_err(storage_error)?,
+    })
 }

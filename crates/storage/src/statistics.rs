@@ -1,6 +1,7 @@
 //! Figures of the deployment: counts, nothing of anybody's.
 
 use picard_domain::Error;
+use sqlx::PgConnection;
 
 use crate::Store;
 use crate::error::storage_error;
@@ -29,14 +30,24 @@ pub struct Statistics {
 }
 
 impl Store {
-    /// Counts everything.
+    /// Counts everything, at a copy of the database if it knows everything.
     ///
     /// # Errors
     /// As every statement.
     pub async fn statistics(&self) -> Result<Statistics, Error> {
-        sqlx::query_as!(
-            Statistics,
-            r#"SELECT u.users AS "users!", u.active_users AS "active_users!", u.superusers AS "superusers!",
+        if let Some(mut replica) = self.current_replica().await?
+            && let Some(found) = self.unless_away(count(&mut replica).await)?
+        {
+            return Ok(found);
+        }
+        count(&mut *self.pool.acquire().await.map_err(storage_error)?).await
+    }
+}
+
+async fn count(connection: &mut PgConnection) -> Result<Statistics, Error> {
+    sqlx::query_as!(
+        Statistics,
+        r#"SELECT u.users AS "users!", u.active_users AS "active_users!", u.superusers AS "superusers!",
                       c.clients AS "clients!", c.self_registered_clients AS "self_registered_clients!",
                       (SELECT count(*) FROM grants WHERE revoked_at IS NULL AND expires_at > now()) AS "grants!",
                       m.memories AS "memories!", m.public_memories AS "public_memories!",
@@ -46,9 +57,8 @@ impl Store {
                     (SELECT count(*) FILTER (WHERE origin = 'administrator') AS clients,
                             count(*) FILTER (WHERE origin <> 'administrator') AS self_registered_clients FROM clients) c,
                     (SELECT count(*) AS memories, count(*) FILTER (WHERE permission = 'public') AS public_memories FROM memories) m"#,
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(storage_error)
-    }
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(storage_error)
 }

@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::error::storage_error;
+use crate::replica::Replica;
 
 /// The server's schema, version by version.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/server");
@@ -32,13 +33,15 @@ pub struct Store {
     pub(crate) clock: Clock,
     /// Read when it is first needed; it never changes.
     pub(crate) open_words: Arc<OnceLock<Arc<KeyedHash>>>,
+    /// A copy for reads that take long.
+    pub(crate) replica: Option<Arc<Replica>>,
 }
 
 impl Store {
     /// Uses an existing pool.
     #[must_use]
     pub fn new(pool: PgPool, keys: Arc<KeyRing>, clock: Clock) -> Self {
-        Self { pool, keys, clock, open_words: Arc::default() }
+        Self { pool, keys, clock, open_words: Arc::default(), replica: None }
     }
 
     /// Makes a pool that connects when it is first used.
@@ -46,24 +49,7 @@ impl Store {
     /// # Errors
     /// [`Error::Invalid`] when the URL is none.
     pub fn connect(settings: &DatabaseSettings, keys: Arc<KeyRing>, clock: Clock) -> Result<Self, Error> {
-        let options = connect_options(settings)?.options([
-            ("statement_timeout", "10s"),
-            ("lock_timeout", "5s"),
-            ("idle_in_transaction_session_timeout", "10s"),
-        ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
-            .acquire_timeout(Duration::from_secs(3))
-            .idle_timeout(Duration::from_secs(300))
-            .test_before_acquire(false)
-            // Asking a connection that was used a moment ago whether it is alive costs a round trip for nothing.
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > Duration::from_secs(1) { connection.ping().await.map(|()| true) } else { Ok(true) }
-                })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { pool, keys, clock, open_words: Arc::default() })
+        Ok(Self::new(pool(settings, Duration::from_secs(3))?, keys, clock))
     }
 
     /// Brings the schema up to date. Several processes may do this at once: one works, the others wait.
@@ -88,6 +74,9 @@ impl Store {
 
     /// Waits until every connection has come back and closes them.
     pub async fn close(&self) {
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
         self.pool.close().await;
     }
 
@@ -96,7 +85,29 @@ impl Store {
     }
 }
 
-fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
+/// A pool that connects when it is first used, and waits so long for a connection.
+pub(crate) fn pool(settings: &DatabaseSettings, patience: Duration) -> Result<PgPool, Error> {
+    let options = connect_options(settings)?.options([
+        ("statement_timeout", "10s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(patience)
+        .idle_timeout(Duration::from_secs(300))
+        .test_before_acquire(false)
+        // Asking a connection that was used a moment ago whether it is alive costs a round trip for nothing.
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > Duration::from_secs(1) { connection.ping().await.map(|()| true) } else { Ok(true) }
+            })
+        })
+        .connect_lazy_with(options);
+    Ok(pool)
+}
+
+pub(crate) fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(settings.url.expose_secret())
         .map_err(|_| Error::invalid("DATABASE_URL", "must be a postgres:// URL"))?;
     Ok(options.application_name("picard-server").disable_statement_logging())

@@ -1,5 +1,6 @@
 //! The statements on a real PostgreSQL: what must hold when several processes use one database.
 
+mod backup;
 mod embedding_jobs;
 mod grants;
 mod kit;

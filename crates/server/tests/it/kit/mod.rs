@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod llm;
+pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod round_robin;
@@ -144,6 +145,11 @@ impl TestServer {
 
     /// Stops it the way a deployment does.
     pub async fn stop(mut self) {
+        self.running.take().expect("it runs").stop().await.expect("a clean stop");
+    }
+
+    /// The same for a server whose clients and settings are still needed.
+    pub async fn halt(&mut self) {
         self.running.take().expect("it runs").stop().await.expect("a clean stop");
     }
 

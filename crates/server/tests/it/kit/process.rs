@@ -1,5 +1,6 @@
 //! Servers as processes of their own, which can be killed.
 
+use std::ffi::OsStr;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -29,19 +30,30 @@ impl Process {
     }
 }
 
+/// Runs `picard-server` with exactly these arguments to its end: whether it succeeded, and all that it said.
+pub async fn run(arguments: &[impl AsRef<OsStr>]) -> (bool, String) {
+    let run = Command::new(env!("CARGO_BIN_EXE_picard-server")).args(arguments).output();
+    let output = run.await.expect("a process");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
 impl TestServer {
     /// Runs a command of `picard-server` on the same database to its end: whether it succeeded, and all that it said.
     pub async fn command(&self, arguments: &[&str]) -> (bool, String) {
-        let run = Command::new(env!("CARGO_BIN_EXE_picard-server")).args(self.arguments(arguments)).output();
-        let output = run.await.expect("a process");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        run(&self.arguments(arguments)).await
     }
 
     /// Another process on the same database, behind the same public URL.
     pub async fn process(&self, arguments: &[&str]) -> Process {
+        self.process_with(arguments, &[]).await
+    }
+
+    /// The same with variables in its environment.
+    pub async fn process_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_picard-server"))
             .args(self.arguments(arguments))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

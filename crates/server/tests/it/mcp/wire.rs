@@ -12,7 +12,7 @@ pub(crate) fn modern(server: &TestServer, person: &Person, method: &str, params:
     modern_at(&server.url, person, method, params)
 }
 
-pub(super) fn modern_at(url: &str, person: &Person, method: &str, params: Value) -> RequestBuilder {
+pub(crate) fn modern_at(url: &str, person: &Person, method: &str, params: Value) -> RequestBuilder {
     let mut with_meta = json!({ "_meta": {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
