@@ -117,7 +117,7 @@ impl App {
 
     async fn by_meaning(&self, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
         let vector = self.embed_query(query).await?;
-        let near = self.near(search, &vector, search.min_score, search.limit).await?;
+        let near = self.near(search, &vector, search.min_score, search.limit, false).await?;
         let score = |similarity: f64| similarity.clamp(0.0, 1.0);
         let best = near
             .rows
@@ -145,16 +145,17 @@ impl App {
         let wanted = if search.min_score.is_some() { EVERYTHING } else { depth };
         let meaning = async {
             let vector = self.embed_query(query).await?;
-            let near = self.near(search, &vector, None, wanted).await?;
+            let near = self.near(search, &vector, None, wanted, true).await?;
             Ok::<_, Error>((vector, near))
         };
-        let ((vector, near), words) = tokio::try_join!(meaning, self.word_scores(caller, search, query))?;
-        let mut by_word: Vec<(Uuid, f64)> = words.iter().map(|(id, score)| (*id, *score)).collect();
-        by_word.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-        by_word.truncate(wanted);
+        let ((vector, near), mut by_word) = tokio::try_join!(meaning, self.word_scores(caller, search, query))?;
+        let nearest: HashSet<Uuid> = near.rows.iter().map(|row| row.memory_id).collect();
+        let mut words: HashMap<Uuid, f64> = by_word.iter().copied().filter(|(id, _)| nearest.contains(id)).collect();
+        keep_best(&mut by_word, wanted);
+        words.extend(by_word.iter().copied());
         let mut similarities: HashMap<Uuid, f64> = near.rows.iter().map(|row| (row.memory_id, row.similarity)).collect();
         let others: Vec<Uuid> = by_word.iter().map(|(id, _)| *id).filter(|id| !similarities.contains_key(id)).collect();
-        let more = self.0.store.similarities(&others, &self.vector_query(&vector, None, depth)).await?;
+        let more = self.0.store.similarities(caller.user_id, &others, &self.vector_query(&vector, None, depth, true)).await?;
         similarities.extend(more.into_iter().map(|row| (row.memory_id, row.similarity)));
         let parts = |id: &Uuid| (similarities.get(id).copied(), words.get(id).copied().unwrap_or_default());
         let nearest = near.rows.iter().take(depth).map(|row| row.memory_id);
@@ -171,44 +172,68 @@ impl App {
             let pending = others.iter().filter(|id| !similarities.contains_key(id)).count();
             ranking.total = near.total + i64::try_from(pending).unwrap_or(0);
         }
+        if near.is_estimated {
+            // Estimates order what is found; what is told is exact.
+            let ids: Vec<Uuid> = ranking.best.iter().map(|found| found.id).collect();
+            let wanted = self.vector_query(&vector, None, depth, false);
+            let exact = self.0.store.similarities(caller.user_id, &ids, &wanted).await?;
+            let exact: HashMap<Uuid, f64> = exact.into_iter().map(|row| (row.memory_id, row.similarity)).collect();
+            ranking.best.iter_mut().for_each(|found| found.similarity = exact.get(&found.id).copied());
+        }
         Ok(ranking)
     }
 
-    async fn near(&self, search: &Search<'_>, vector: &Vector, min: Option<f64>, limit: usize) -> Result<Near, Error> {
-        let wanted = self.vector_query(vector, min, limit);
+    async fn near(
+        &self,
+        search: &Search<'_>,
+        vector: &Vector,
+        min: Option<f64>,
+        limit: usize,
+        may_estimate: bool,
+    ) -> Result<Near, Error> {
+        let wanted = self.vector_query(vector, min, limit, may_estimate);
         let parts = search.reaches.iter().map(|&reach| self.0.store.near(reach, search.filter, &wanted));
         let mut all = Near::default();
         for part in try_join_all(parts).await? {
             all.rows.extend(part.rows);
             all.total += part.total;
+            all.is_estimated |= part.is_estimated;
         }
         all.rows.sort_by(|left, right| right.similarity.total_cmp(&left.similarity).then(left.memory_id.cmp(&right.memory_id)));
         all.rows.truncate(limit);
         Ok(all)
     }
 
-    fn vector_query<'a>(&'a self, vector: &'a Vector, min_similarity: Option<f64>, limit: usize) -> VectorQuery<'a> {
+    fn vector_query<'a>(
+        &'a self,
+        vector: &'a Vector,
+        min_similarity: Option<f64>,
+        limit: usize,
+        may_estimate: bool,
+    ) -> VectorQuery<'a> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        VectorQuery { model: self.0.embedder.model(), vector, min_similarity, limit }
+        VectorQuery { model: self.0.embedder.model(), vector, min_similarity, limit, may_estimate }
     }
 
     /// BM25 of every memory that passes the filter and has one of the words; how rare a word is, is counted over
     /// everything within reach.
-    async fn word_scores(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<HashMap<Uuid, f64>, Error> {
+    async fn word_scores(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Vec<(Uuid, f64)>, Error> {
         let words = words_of_query(query);
         if words.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         }
         let words: WordQuery = self.0.store.hash_query(caller.user_id, &words).await?;
         let parts = search.reaches.iter().map(|&reach| self.0.store.keyword_hits(reach, search.filter, &words));
         let mut all = KeywordHits::default();
         for part in try_join_all(parts).await? {
             all.rows.extend(part.rows);
+            all.counts.extend(part.counts);
             all.documents += part.documents;
             all.total_length += part.total_length;
         }
+        let counts = all.counts.chunks_exact(words.len());
         let texts: Vec<Occurrences<'_>> =
-            all.rows.iter().map(|row| Occurrences { counts: &row.counts, length: row.length }).collect();
+            all.rows.iter().zip(counts).map(|(row, counts)| Occurrences { counts, length: row.length }).collect();
         let scores = bm25(all.documents, all.total_length, &texts);
         let scored = all.rows.iter().zip(scores).filter(|(row, _)| row.is_wanted);
         Ok(scored.map(|(row, score)| (row.memory_id, score)).collect())
@@ -235,6 +260,16 @@ impl App {
         let vectors = self.0.embedder.embed(&[first]).await.map_err(|error| Error::unavailable(BY_MEANING, error))?;
         vectors.into_iter().next().ok_or_else(|| Error::internal("the embedder answered without a vector"))
     }
+}
+
+/// Keeps so many with the highest scores, the best first.
+fn keep_best(scored: &mut Vec<(Uuid, f64)>, count: usize) {
+    let by_score = |left: &(Uuid, f64), right: &(Uuid, f64)| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0));
+    if count < scored.len() {
+        scored.select_nth_unstable_by(count, by_score);
+        scored.truncate(count);
+    }
+    scored.sort_unstable_by(by_score);
 }
 
 /// The best of what was found, in falling score; what is too low is not counted either.

@@ -30,6 +30,10 @@ pub struct Config {
     #[arg(long, env = "DATABASE_REPLICA_URL", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub database_replica_url: Option<SecretString>,
 
+    /// How much memory, in MiB, may hold what people search who search often; 0: none. What is held is checked at each search.
+    #[arg(long, env = "SEARCH_MEMORY_MIB", default_value_t = 48, value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    pub search_memory_mib: u32,
+
     /// Where to listen.
     #[arg(long, env = "SERVER_ADDR", default_value = "127.0.0.1:8001")]
     pub server_addr: SocketAddr,

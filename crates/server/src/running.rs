@@ -159,7 +159,8 @@ pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
         Some(url) => store.with_replica(&DatabaseSettings { url: url.clone(), ..settings }),
         None => Ok(store),
     });
-    connected.map_err(|error| database_error(&error))
+    let search_memory = (config.search_memory_mib as usize) << 20;
+    connected.map(|store| store.with_search_memory(search_memory)).map_err(|error| database_error(&error))
 }
 
 /// The provider of embeddings that the configuration names. Loading the local model blocks for a moment.

@@ -13,12 +13,13 @@ use crate::store::{DatabaseSettings, MIGRATOR, connect_options};
 
 /// Tables whose rows are no part of a backup: who is signed in and connected, what was agreed to, and the keys of access
 /// tokens. What ended after the backup can so not come back to life with it.
-pub const NOT_KEPT: [&str; 10] = [
+pub const NOT_KEPT: [&str; 11] = [
     "authorization_codes",
     "authorization_requests",
     "consents",
     "grants",
     "mcp_sessions",
+    "memory_deletions",
     "rate_limits",
     "refresh_tokens",
     "revoked_access_tokens",

@@ -107,7 +107,8 @@ impl Store {
                         CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
                  FROM m, unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)
                  ON CONFLICT (memory_id, model, position) DO UPDATE SET
-                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public
+                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public,
+                     changed_in = EXCLUDED.changed_in
              )
              SELECT count(*) AS "count!" FROM m"#,
             id.0,
@@ -156,7 +157,8 @@ impl Store {
                         CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
                  FROM m JOIN unnest($5::uuid[], $6::smallint[], $7::halfvec[]) AS w (id, position, embedding) ON w.id = m.id
                  ON CONFLICT (memory_id, model, position) DO UPDATE SET
-                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public
+                     embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public,
+                     changed_in = EXCLUDED.changed_in
              )
              SELECT id FROM m",
             &ids,

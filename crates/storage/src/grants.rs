@@ -266,6 +266,7 @@ impl Store {
                   codes AS (DELETE FROM authorization_codes WHERE grant_id IS NULL AND expires_at < now() - interval '1 hour'),
                   calls AS (DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'),
                   uploads AS (DELETE FROM imports WHERE updated_at < now() - CASE WHEN run_after = 'infinity' THEN interval '1 day' ELSE interval '30 days' END),
+                  deletions AS (DELETE FROM memory_deletions WHERE deleted_at < now() - interval '2 hours'),
                   jobs AS (DELETE FROM embedding_jobs WHERE model <> '' AND created_at < now() - interval '7 days'),
                   asked AS (DELETE FROM persona_questions WHERE asked_at < now() - interval '400 days'),
                   acts AS (DELETE FROM audit_events WHERE happened_at < now() - interval '400 days')

@@ -33,6 +33,7 @@ pub mod profiles;
 mod public_index;
 pub mod questions;
 mod replica;
+mod search_index;
 pub mod sessions;
 pub mod signing_keys;
 pub mod statistics;

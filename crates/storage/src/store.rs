@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::error::storage_error;
 use crate::replica::Replica;
+use crate::search_index::SearchIndexes;
 
 /// The server's schema, version by version.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/server");
@@ -35,13 +36,15 @@ pub struct Store {
     pub(crate) open_words: Arc<OnceLock<Arc<KeyedHash>>>,
     /// A copy for reads that take long.
     pub(crate) replica: Option<Arc<Replica>>,
+    /// What people search who search often.
+    pub(crate) indexes: Arc<SearchIndexes>,
 }
 
 impl Store {
     /// Uses an existing pool.
     #[must_use]
     pub fn new(pool: PgPool, keys: Arc<KeyRing>, clock: Clock) -> Self {
-        Self { pool, keys, clock, open_words: Arc::default(), replica: None }
+        Self { pool, keys, clock, open_words: Arc::default(), replica: None, indexes: Arc::default() }
     }
 
     /// Makes a pool that connects when it is first used.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every crate and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("picard-domain", &[]),
     ("picard-crypto", &[]),
-    ("picard-storage", &["picard-domain", "picard-crypto"]),
+    ("picard-index", &[]),
+    ("picard-storage", &["picard-domain", "picard-crypto", "picard-index"]),
     ("picard-auth", &["picard-domain", "picard-crypto"]),
     ("picard-embedding", &["picard-domain"]),
     ("picard-llm", &["picard-domain"]),

@@ -120,7 +120,8 @@ impl Store {
                  category = CASE WHEN $6 THEN $7 ELSE category END,
                  expiration_date = CASE WHEN $8 THEN $9 ELSE expiration_date END,
                  client_id = $10,
-                 updated_at = $11
+                 updated_at = $11,
+                 changed_in = pg_current_xact_id()
              WHERE id = $1",
             id.0,
             version,

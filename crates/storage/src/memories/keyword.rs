@@ -3,9 +3,11 @@
 
 use picard_domain::commands::MemoryFilter;
 use picard_domain::{Error, Reach, UserId};
+use picard_index::Match;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::near::{all_times, own_reach};
 use super::words::own_words;
 use super::{Query, push_filter, push_reach};
 use crate::Store;
@@ -19,6 +21,12 @@ pub struct WordQuery {
 }
 
 impl WordQuery {
+    /// How many words are looked for.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.own.len()
+    }
+
     /// Whether no word is looked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -27,16 +35,22 @@ impl WordQuery {
 }
 
 /// A memory in which at least one of the words stands.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, Copy)]
 pub struct KeywordRow {
     /// The memory.
     pub memory_id: Uuid,
     /// How many words it has.
     pub length: i32,
-    /// How often each of the words stands in it, in their order.
-    pub counts: Vec<i16>,
     /// Whether it passes the filter; what does not still counts for how rare a word is.
     pub is_wanted: bool,
+}
+
+#[derive(FromRow)]
+struct FoundRow {
+    memory_id: Uuid,
+    length: i32,
+    counts: Vec<i16>,
+    is_wanted: bool,
 }
 
 /// The memories within reach, as far as keyword search needs to know them.
@@ -44,6 +58,8 @@ pub struct KeywordRow {
 pub struct KeywordHits {
     /// Those with at least one of the words.
     pub rows: Vec<KeywordRow>,
+    /// How often each of the words stands in each of them: for each row one number a word, in the words' order.
+    pub counts: Vec<i16>,
     /// How many there are, with the words or without.
     pub documents: i64,
     /// How many words they have together.
@@ -70,6 +86,14 @@ impl Store {
     /// # Errors
     /// As every statement.
     pub async fn keyword_hits(&self, reach: Reach, filter: &MemoryFilter, words: &WordQuery) -> Result<KeywordHits, Error> {
+        if let Some(owner) = own_reach(reach, filter)
+            && let Some(current) = self.current_index(owner, all_times(filter)).await?
+        {
+            let (matches, (documents, total_length)) = current.held.matches(&words.own, current.now);
+            let row = |found: Match| KeywordRow { memory_id: found.id, length: found.length, is_wanted: !found.has_expired };
+            let rows = matches.rows.into_iter().map(row).collect();
+            return Ok(KeywordHits { rows, counts: matches.counts, documents, total_length });
+        }
         let (column, hashes) = if matches!(reach, Reach::Own(_)) { ("words", &words.own) } else { ("open_words", &words.open) };
         let mut query = Query::new(format!(
             "SELECT w.memory_id, w.length, ARRAY(
@@ -88,9 +112,11 @@ impl Store {
         }
         query.push(" AND ");
         push_reach(&mut query, reach);
-        let rows = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let found: Vec<FoundRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
         let (documents, total_length) = self.lengths(reach).await?;
-        Ok(KeywordHits { rows, documents, total_length })
+        let counts = found.iter().flat_map(|row| row.counts.iter().copied()).collect();
+        let row = |row: FoundRow| KeywordRow { memory_id: row.memory_id, length: row.length, is_wanted: row.is_wanted };
+        Ok(KeywordHits { rows: found.into_iter().map(row).collect(), counts, documents, total_length })
     }
 
     async fn lengths(&self, reach: Reach) -> Result<(i64, i64), Error> {

@@ -1,10 +1,13 @@
 //! Search by meaning: cosine similarity of embeddings, exact wherever a person's own or shared memories are searched.
 
+use std::collections::HashSet;
+
 use futures_util::future::try_join;
 use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
 use picard_domain::page::ExpirationStatus;
-use picard_domain::{Error, Memory, Permission, Reach, Vector};
+use picard_domain::{Error, Memory, Permission, Reach, UserId, Vector};
+use picard_index::Neighbour;
 use sqlx::{Executor, FromRow};
 use uuid::Uuid;
 
@@ -12,6 +15,7 @@ use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
 use crate::Store;
 use crate::error::storage_error;
 use crate::public_index::PublicIndex;
+use crate::search_index::Current;
 
 /// Vectors that are longer than this have their signs beside them, which are compared first.
 const LONG_VECTOR: usize = 512;
@@ -19,6 +23,11 @@ const LONG_VECTOR: usize = 512;
 const CANDIDATES_PER_WINDOW: i64 = 10;
 /// Whoever wants more gets everything compared.
 const MOST_BY_SIGNS: u32 = 1_000;
+/// So many more candidates from memory are compared in the database than are wanted, and a quarter.
+const SPARE: usize = 16;
+/// So many candidates by signs for each memory that is wanted, and so many at least.
+const SIGNS_PER_MEMORY: usize = 10;
+const LEAST_BY_SIGNS: usize = 400;
 /// With fewer public memories than this, comparing all of them is quick.
 const FEW: i64 = 2_000;
 /// The graph's walk loses neighbours when a filter leaves few of those it meets, so with one this many are compared.
@@ -35,6 +44,8 @@ pub struct VectorQuery<'a> {
     pub min_similarity: Option<f64>,
     /// How many rows at most.
     pub limit: u32,
+    /// Whether similarities may be right to three decimal places only, where that is quicker.
+    pub may_estimate: bool,
 }
 
 /// A memory and how similar it is.
@@ -53,6 +64,8 @@ pub struct Near {
     pub rows: Vec<NearRow>,
     /// How many there are without the limit.
     pub total: i64,
+    /// Whether the similarities are right to three decimal places only.
+    pub is_estimated: bool,
 }
 
 /// A memory that was found, and how many windows were looked at to find it and the others.
@@ -89,19 +102,63 @@ impl Store {
             let rows = self.near_by_index(reach, filter, wanted, &index).await?;
             // A filter that leaves very little makes the walk through the graph give up; then all are compared.
             if rows.len() == wanted.limit as usize {
-                return Ok(Near { rows, total: self.count_memories(reach, filter).await? });
+                return Ok(Near { rows, total: self.count_memories(reach, filter).await?, is_estimated: false });
             }
         }
         if wanted.min_similarity.is_some() {
             let rows: Vec<FoundRow> =
                 one_by_one(reach, filter, wanted).build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
             let total = rows.first().map_or(0, |row| row.total);
-            return Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total });
+            return Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total, is_estimated: false });
+        }
+        let own = own_reach(reach, filter);
+        if let Some(owner) = own
+            && let Some(current) = self.current_index(owner, all_times(filter)).await?
+            && let Some(near) = self.near_in_memory(&current, reach, filter, wanted).await?
+        {
+            return Ok(near);
         }
         // Counting inside the search would carry every vector through a sort.
         let (rows, total) =
             try_join(self.nearest(reach, filter, wanted), self.count_embedded(reach, filter, wanted.model)).await?;
-        Ok(Near { rows, total })
+        if let Some(owner) = own {
+            self.hold_later(owner, wanted.model, wanted.vector.as_slice().len(), total);
+        }
+        Ok(Near { rows, total, is_estimated: false })
+    }
+
+    /// Finds candidates in memory and compares them in the database; `None` when too few of them are there.
+    async fn near_in_memory(
+        &self,
+        current: &Current,
+        reach: Reach,
+        filter: &MemoryFilter,
+        wanted: &VectorQuery<'_>,
+    ) -> Result<Option<Near>, Error> {
+        if current.held.model != wanted.model || wanted.limit > MOST_BY_SIGNS {
+            return Ok(None);
+        }
+        let limit = wanted.limit as usize;
+        let spare = if wanted.may_estimate { limit } else { limit + limit / 4 + SPARE };
+        let by_signs = (limit * SIGNS_PER_MEMORY).max(LEAST_BY_SIGNS);
+        let candidates = current.nearest(wanted.vector.as_slice(), (spare, by_signs)).await;
+        let total = i64::try_from(candidates.total).unwrap_or(i64::MAX);
+        if wanted.may_estimate && !candidates.is_by_signs {
+            let row = |near: &Neighbour| NearRow { memory_id: near.id, similarity: f64::from(near.similarity) };
+            let rows = candidates.nearest.iter().map(row).collect();
+            return Ok(Some(Near { rows, total, is_estimated: true }));
+        }
+        let ids: Vec<Uuid> = candidates.nearest.iter().map(|near| near.id).collect();
+        let mut query = Query::new("SELECT e.memory_id, 1 - min(e.embedding <=> ");
+        query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+        query.push(") AS similarity FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.memory_id = ANY (");
+        query.push_bind(ids).push(") AND e.model = ").push_bind(wanted.model.to_owned()).push(" AND ");
+        push_reach(&mut query, reach);
+        push_filter(&mut query, filter);
+        query.push(" GROUP BY e.memory_id ORDER BY 2 DESC, 1 LIMIT ").push_bind(i64::from(wanted.limit));
+        let rows: Vec<NearRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let is_enough = rows.len() >= limit.min(candidates.total);
+        Ok(is_enough.then_some(Near { rows, total, is_estimated: false }))
     }
 
     /// The nearest memories by their nearest windows. A long text has several windows, so there may be fewer memories than
@@ -186,15 +243,23 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn similarities(&self, ids: &[Uuid], wanted: &VectorQuery<'_>) -> Result<Vec<NearRow>, Error> {
+    pub async fn similarities(&self, reader: UserId, ids: &[Uuid], wanted: &VectorQuery<'_>) -> Result<Vec<NearRow>, Error> {
+        let held = self.indexes.of_person(reader).filter(|_| wanted.may_estimate);
+        let estimates = held.map(|held| held.similarities(wanted.model, wanted.vector.as_slice(), ids)).unwrap_or_default();
+        let mut rows: Vec<NearRow> =
+            estimates.iter().map(|near| NearRow { memory_id: near.id, similarity: f64::from(near.similarity) }).collect();
+        let known: HashSet<Uuid> = rows.iter().map(|row| row.memory_id).collect();
+        let ids: Vec<Uuid> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
         if ids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(rows);
         }
         let mut query = Query::new("SELECT memory_id, 1 - min(embedding <=> ");
         query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-        query.push(") AS similarity FROM memory_embeddings WHERE memory_id = ANY (").push_bind(ids.to_vec());
+        query.push(") AS similarity FROM memory_embeddings WHERE memory_id = ANY (").push_bind(ids);
         query.push(") AND model = ").push_bind(wanted.model.to_owned()).push(" GROUP BY memory_id");
-        query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)
+        let others: Vec<NearRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        rows.extend(others);
+        Ok(rows)
     }
 
     /// Reads these memories, as far as they are within reach and can be decrypted, in any order.
@@ -256,6 +321,19 @@ fn one_by_one(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> 
 fn looks_late(reach: Reach, filter: &MemoryFilter) -> bool {
     let is_everything = filter.permission.is_none() && !narrows(filter);
     matches!(reach, Reach::Own(_)) && is_everything
+}
+
+/// Whose memories are searched, if it is all of one's own.
+pub(super) fn own_reach(reach: Reach, filter: &MemoryFilter) -> Option<UserId> {
+    match reach {
+        Reach::Own(owner) if looks_late(reach, filter) => Some(owner),
+        _ => None,
+    }
+}
+
+/// Whether expired memories are wanted, too.
+pub(super) fn all_times(filter: &MemoryFilter) -> bool {
+    filter.expiration_status == ExpirationStatus::All
 }
 
 /// Appends where windows come from, as far as they are within reach and pass the filter.

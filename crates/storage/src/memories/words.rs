@@ -103,10 +103,13 @@ impl Store {
             let hashed = WordHasher::new(&key, Arc::clone(&open), is_open).hash(&text, is_open);
             // A memory that has changed meanwhile has got its words with the change.
             sqlx::query!(
-                "INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words)
-                 SELECT m.id, m.user_id, $4, $5, $6, $7 FROM memories m
-                 WHERE m.id = $1 AND m.text_version = $2 AND m.permission = $3 FOR NO KEY UPDATE
-                 ON CONFLICT DO NOTHING",
+                "WITH indexed AS (
+                     INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words)
+                     SELECT m.id, m.user_id, $4, $5, $6, $7 FROM memories m
+                     WHERE m.id = $1 AND m.text_version = $2 AND m.permission = $3 FOR NO KEY UPDATE
+                     ON CONFLICT DO NOTHING RETURNING memory_id
+                 )
+                 UPDATE memories m SET changed_in = pg_current_xact_id() FROM indexed WHERE m.id = indexed.memory_id",
                 row.id,
                 row.text_version,
                 row.permission,

@@ -6,4 +6,5 @@ mod grants;
 mod kit;
 mod memories;
 mod schema;
+mod search_index;
 mod worlds;

@@ -138,7 +138,7 @@ async fn found(store: &Store, reach: Reach, built: &Built) -> [HashSet<MemoryId>
     let count = store.count_memories(reach, &filter).await.expect("a number");
     assert_eq!(usize::try_from(count).expect("a number"), listed.memories.len(), "MEM-10");
     let vector = Vector::new(vec![1.0, 0.0]).expect("a vector");
-    let wanted = VectorQuery { model: MODEL, vector: &vector, min_similarity: None, limit: 10_000 };
+    let wanted = VectorQuery { model: MODEL, vector: &vector, min_similarity: None, limit: 10_000, may_estimate: false };
     let near = store.near(reach, &filter, &wanted).await.expect("a search");
     assert_eq!(usize::try_from(near.total).expect("a number"), near.rows.len(), "MEM-10");
     let words = store.hash_query(reach.reader(), &words_of_query("plan")).await.expect("hashes");
