@@ -28,6 +28,10 @@ pub struct Config {
     #[arg(long, env = "SERVER_URL", global = true, default_value = "http://127.0.0.1:8001")]
     pub server_url: String,
 
+    /// Where browsers reach the Picard server, if that is another address: its PUBLIC_URL
+    #[arg(long, env = "SERVER_PUBLIC_URL", global = true)]
+    pub server_public_url: Option<String>,
+
     /// Client id that `register-client` got from the server
     #[arg(long, env = "CLIENT_ID", global = true)]
     pub client_id: Option<String>,
@@ -94,6 +98,7 @@ pub(crate) struct Settings {
     pub(crate) address: String,
     pub(crate) public_url: Option<String>,
     pub(crate) server_url: String,
+    pub(crate) server_public_url: String,
     pub(crate) client: Option<ClientCredentials>,
     pub(crate) keys: KeyRing,
 }
@@ -114,12 +119,21 @@ impl Config {
         let database_url = self.database_url(&mut problems);
         let public_url = self.public_url(&mut problems);
         let server_url = keep(origin_and_path("SERVER_URL", &self.server_url), &mut problems);
+        let server_public_url = self.server_public_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        let server_public_url = server_public_url.unwrap_or(&self.server_url);
+        let server_public_url = keep(origin_and_path("SERVER_PUBLIC_URL", server_public_url), &mut problems).unwrap_or_default();
         let client = keep(self.client(), &mut problems).flatten();
         let keys = keep(self.keys(), &mut problems);
         match (database_url, server_url, keys) {
-            (Some(database_url), Some(server_url), Some(keys)) if problems.is_empty() => {
-                Ok(Settings { database_url, address: self.web_addr.clone(), public_url, server_url, client, keys })
-            }
+            (Some(database_url), Some(server_url), Some(keys)) if problems.is_empty() => Ok(Settings {
+                database_url,
+                address: self.web_addr.clone(),
+                public_url,
+                server_url,
+                server_public_url,
+                client,
+                keys,
+            }),
             _ => Err(ConfigProblems(problems)),
         }
     }

@@ -35,6 +35,9 @@ pub(crate) enum Reason {
     AccessEnded,
     NotConnected,
     ConnectAgain,
+    StrangeAnswer,
+    NotAllowed,
+    NotAuthorized,
     Invalid,
     NoMemory,
     NoPersona,
@@ -68,6 +71,9 @@ impl Reason {
             Self::AccessEnded => (words.ended_heading, words.access_ended),
             Self::NotConnected => (words.unconnected_heading, words.unconnected),
             Self::ConnectAgain => (words.again_heading, words.again),
+            Self::StrangeAnswer => (words.strange_heading, words.strange),
+            Self::NotAllowed => (words.disallowed_heading, words.disallowed),
+            Self::NotAuthorized => (words.unauthorized_heading, words.unauthorized),
             Self::Invalid => (words.check_heading, words.check),
             Self::NoMemory => (words.absent_heading, words.absent),
             Self::NoPersona => (words.silent_heading, words.silent),
@@ -112,7 +118,8 @@ impl Explanation {
         self
     }
 
-    fn about_connection(mut self) -> Self {
+    /// Says that the connections page is where it can be mended.
+    pub(crate) fn about_connection(mut self) -> Self {
         self.is_about_connection = true;
         self
     }
@@ -229,6 +236,7 @@ impl From<&ConnectionError> for Explanation {
             ConnectionError::Unreadable(_) | ConnectionError::OtherAccount => {
                 Self::new(StatusCode::FORBIDDEN, Reason::ConnectAgain)
             }
+            ConnectionError::Ended => Self::new(StatusCode::FORBIDDEN, Reason::AccessEnded),
             ConnectionError::Refused(error) => error.into(),
             ConnectionError::Database(error) => error.into(),
         }

@@ -28,6 +28,10 @@ pub(crate) enum Section {
     Register,
 }
 
+/// Where forms lead that connect the person, in the way in which they are connected already.
+const DIRECTLY: &str = "/connect";
+const BY_CODE: &str = "/connect/authorize";
+
 /// What the base template needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
@@ -41,6 +45,8 @@ pub(crate) struct Frame {
     pub(crate) username: Option<String>,
     pub(crate) is_connected: bool,
     pub(crate) can_write: bool,
+    /// Where the form leads that asks for more.
+    pub(crate) connects_at: &'static str,
     pub(crate) csrf: String,
     pub(crate) notice: Option<&'static str>,
     pub(crate) stylesheet: String,
@@ -61,6 +67,7 @@ impl Frame {
             is_connected: connection.is_some(),
             has_personas: connection.is_some(),
             can_write: connection.is_some_and(|connection| connection.can_write),
+            connects_at: if connection.is_some_and(|connection| connection.is_by_code) { BY_CODE } else { DIRECTLY },
             csrf: visitor.csrf.clone().unwrap_or_default(),
             ..Self::anonymous(title, &visitor.preferences)
         }
@@ -78,6 +85,7 @@ impl Frame {
             username: None,
             is_connected: false,
             can_write: false,
+            connects_at: DIRECTLY,
             csrf: String::new(),
             notice: None,
             stylesheet: assets::stylesheet_path(),

@@ -11,14 +11,22 @@ use http::{HeaderName, HeaderValue};
 use crate::state::AppState;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+/// What pages may do. Forms lead here, and by way of a redirect to the Picard server, where people allow more: browsers
+/// ask the policy about every address on the way.
+pub(crate) fn policy(server_public_url: &str) -> HeaderValue {
+    let origin = url::Url::parse(server_public_url).map(|url| url.origin().ascii_serialization());
+    let policy = origin.ok().and_then(|origin| HeaderValue::from_str(&format!("{POLICY} {origin}")).ok());
+    policy.unwrap_or(HeaderValue::from_static(POLICY))
+}
 
 /// Sets the security headers, and forbids caching of whatever did not allow it by itself.
 pub(crate) async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    let fixed: [(HeaderName, &'static str); 7] = [
-        (CONTENT_SECURITY_POLICY, POLICY),
+    headers.insert(CONTENT_SECURITY_POLICY, state.policy.clone());
+    let fixed: [(HeaderName, &'static str); 6] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
         // Not `no-referrer`: with it browsers send `Origin: null` with our own forms.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::db::{DatabaseError, attempts, revocations, sessions};
+use crate::db::{DatabaseError, attempts, authorizations, revocations, sessions};
 use crate::state::AppState;
 use crate::tokens::{self, Revoked};
 
@@ -42,6 +42,7 @@ async fn revoke_due(state: &AppState) -> Result<(), DatabaseError> {
 async fn purge_expired(state: &AppState) -> Result<(), DatabaseError> {
     let expired = sessions::purge(&state.pool).await?;
     attempts::purge(&state.pool).await?;
+    authorizations::purge(&state.pool).await?;
     revocations::purge(&state.pool).await?;
     tracing::debug!(expired, "purged expired sessions");
     Ok(())

@@ -10,6 +10,7 @@
 mod accounts;
 mod administration;
 mod assets;
+mod authorization;
 mod clock;
 pub mod command;
 mod config;

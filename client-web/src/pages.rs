@@ -6,6 +6,7 @@ pub(crate) mod admin;
 pub(crate) mod admin_clients;
 pub(crate) mod admin_users;
 pub(crate) mod analytics;
+pub(crate) mod authorization;
 pub(crate) mod connect;
 pub(crate) mod connections;
 mod directory;

@@ -20,7 +20,7 @@ use crate::pages::health::ServerProbe;
 use crate::server_client::ServerClient;
 use crate::state::AppState;
 use crate::vault::Vault;
-use crate::{db, housekeeping, router};
+use crate::{db, headers, housekeeping, router};
 
 /// How long requests under way may take when the application stops.
 const GRACE: Duration = Duration::from_secs(25);
@@ -87,7 +87,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningWeb, StartError
         if settings.client.is_none() {
             tracing::warn!("CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run");
         }
-        let state = state_of(settings, pool.clone(), public_url.starts_with("https://"))?;
+        let state = state_of(settings, pool.clone(), &public_url)?;
         let stop = CancellationToken::new();
         let tasks = state.tasks.clone();
         tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
@@ -100,7 +100,7 @@ async fn connect(database_url: &SecretString) -> Result<PgPool, StartError> {
     db::connect(database_url).await.map_err(|error| StartError::Database(error.into()))
 }
 
-fn state_of(settings: Settings, pool: PgPool, is_https: bool) -> Result<AppState, StartError> {
+fn state_of(settings: Settings, pool: PgPool, public_url: &str) -> Result<AppState, StartError> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(AppState {
         pool,
@@ -110,7 +110,10 @@ fn state_of(settings: Settings, pool: PgPool, is_https: bool) -> Result<AppState
         passwords: PasswordHasher::new(cores),
         tasks: TaskTracker::new(),
         probe: ServerProbe::default(),
-        is_https,
+        is_https: public_url.starts_with("https://"),
+        public_url: public_url.trim_end_matches('/').to_owned(),
+        policy: headers::policy(&settings.server_public_url),
+        server_public_url: settings.server_public_url,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use picard_crypto::PasswordHasher;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -22,6 +23,12 @@ pub(crate) struct AppState {
     /// Work that must be finished even if the browser goes away or the program stops.
     pub(crate) tasks: TaskTracker,
     pub(crate) probe: ServerProbe,
+    /// Where browsers reach the application; no slash at the end.
+    pub(crate) public_url: String,
+    /// Where browsers reach the Picard server, which is its issuer's name; no slash at the end.
+    pub(crate) server_public_url: String,
+    /// The content security policy of all pages.
+    pub(crate) policy: HeaderValue,
     /// Whether browsers reach the application by HTTPS.
     pub(crate) is_https: bool,
 }

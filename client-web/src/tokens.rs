@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::db::{DatabaseError, connections, revocations};
+use crate::db::connections::{self, Flow};
+use crate::db::{DatabaseError, revocations};
 use crate::server_client::{
     AnswerStream, Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError,
 };
@@ -34,6 +35,8 @@ pub(crate) enum ConnectionError {
     Unreadable(#[from] Unreadable),
     #[error("the server answered for another account than the one that was connected")]
     OtherAccount,
+    #[error("the server has ended what the person allowed there")]
+    Ended,
     #[error(transparent)]
     Refused(#[from] TokenError),
     #[error(transparent)]
@@ -112,7 +115,7 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    fn scope(self) -> &'static str {
+    pub(crate) fn scope(self) -> &'static str {
         match self {
             Self::Read => "memories:read",
             Self::ReadAndWrite => "memories:read memories:write",
@@ -170,7 +173,19 @@ async fn mint_and_store(state: &AppState, person: &Person, scope: &str) -> Resul
     let grant = mint(state, person, scope, true).await?;
     let user_id = grant.user_id.ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
     let sealed = seal(state, person.id, &grant, scope);
-    Ok(connections::replace(&state.pool, person.id, user_id, &sealed).await?)
+    Ok(connections::replace(&state.pool, person.id, user_id, &sealed, Flow::UserToken).await?)
+}
+
+/// Stores what an authorization code was traded for.
+pub(crate) async fn store(
+    state: &AppState,
+    person_id: Uuid,
+    server_user_id: Uuid,
+    grant: &Grant,
+    scope: &str,
+) -> Result<(), ConnectionError> {
+    let sealed = seal(state, person_id, grant, scope);
+    Ok(connections::replace(&state.pool, person_id, server_user_id, &sealed, Flow::AuthorizationCode).await?)
 }
 
 /// Finds a token that is good for another minute. `refused` is the generation of a token that the server would
@@ -229,6 +244,8 @@ async fn refresh_under_lease(
 async fn renew(state: &AppState, person: &Person, lease: &connections::Leased) -> Result<Grant, ConnectionError> {
     let refresh_token = state.vault.open(person.id, Purpose::Refresh, &lease.refresh_token)?;
     match state.server.refresh(client(state)?, &refresh_token).await {
+        // Only the person can allow it again, at the server.
+        Err(TokenError::InvalidGrant) if lease.flow == Flow::AuthorizationCode.as_str() => Err(ConnectionError::Ended),
         Err(TokenError::InvalidGrant) => {
             let grant = mint(state, person, &lease.scope, false).await?;
             if grant.user_id == Some(lease.server_user_id) { Ok(grant) } else { Err(ConnectionError::OtherAccount) }

@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Refresh,
     /// No token: the password of an administrator of the server.
     Administrator,
+    /// No token: the code verifier of an authorization that was begun.
+    Verifier,
 }
 
 /// The token cannot be read: another key, another person's row, or damage.

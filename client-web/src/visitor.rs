@@ -8,6 +8,7 @@ use tower_sessions::{Expiry, Session};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::db::connections::Flow;
 use crate::db::people::{self, PersonRow};
 use crate::error::{Explanation, PageError};
 use crate::preferences::{Preferences, Settings, Theme, Zone};
@@ -43,12 +44,15 @@ pub(crate) struct Person {
 pub(crate) struct Connection {
     pub(crate) server_user_id: Uuid,
     pub(crate) can_write: bool,
+    /// Whether the person made it, at the server.
+    pub(crate) is_by_code: bool,
 }
 
 impl From<PersonRow> for Person {
     fn from(row: PersonRow) -> Self {
         let connection = row.server_user_id.map(|server_user_id| Connection {
             server_user_id,
+            is_by_code: row.flow.as_deref() == Some(Flow::AuthorizationCode.as_str()),
             can_write: row.scope.is_some_and(|scope| scope.split(' ').any(|word| word == "memories:write")),
         });
         let settings = Settings {

@@ -9,6 +9,24 @@ use uuid::Uuid;
 use super::Result;
 use super::revocations;
 
+/// How a connection was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// By this application, in the person's name.
+    UserToken,
+    /// By the person, at the server.
+    AuthorizationCode,
+}
+
+impl Flow {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::UserToken => "user_token",
+            Self::AuthorizationCode => "authorization_code",
+        }
+    }
+}
+
 /// A connection as it is needed to call the server.
 #[derive(Debug)]
 pub(crate) struct ConnectionRow {
@@ -25,6 +43,7 @@ pub(crate) struct ConnectionRow {
 #[derive(Debug)]
 pub(crate) struct ConnectionSummary {
     pub(crate) scope: String,
+    pub(crate) flow: String,
     pub(crate) connected_at: OffsetDateTime,
     pub(crate) refreshed_at: OffsetDateTime,
 }
@@ -57,7 +76,7 @@ pub(crate) async fn find(pool: &PgPool, person_id: Uuid) -> Result<Option<Connec
 pub(crate) async fn summary(pool: &PgPool, person_id: Uuid) -> Result<Option<ConnectionSummary>> {
     let row = sqlx::query_as!(
         ConnectionSummary,
-        "SELECT scope, connected_at, refreshed_at FROM connections WHERE person_id = $1",
+        "SELECT scope, flow, connected_at, refreshed_at FROM connections WHERE person_id = $1",
         person_id,
     )
     .fetch_optional(pool)
@@ -66,7 +85,13 @@ pub(crate) async fn summary(pool: &PgPool, person_id: Uuid) -> Result<Option<Con
 }
 
 /// Stores a new connection; the refresh token of the one it replaces is queued for revocation.
-pub(crate) async fn replace(pool: &PgPool, person_id: Uuid, server_user_id: Uuid, tokens: &SealedTokens) -> Result<()> {
+pub(crate) async fn replace(
+    pool: &PgPool,
+    person_id: Uuid,
+    server_user_id: Uuid,
+    tokens: &SealedTokens,
+    flow: Flow,
+) -> Result<()> {
     let mut transaction = pool.begin().await?;
     let old = sqlx::query_scalar!("SELECT refresh_token FROM connections WHERE person_id = $1 FOR UPDATE", person_id,)
         .fetch_optional(&mut *transaction)
@@ -76,20 +101,21 @@ pub(crate) async fn replace(pool: &PgPool, person_id: Uuid, server_user_id: Uuid
     }
     sqlx::query!(
         "INSERT INTO connections
-             (person_id, server_user_id, scope, access_token, refresh_token, access_expires_at)
-         VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+             (person_id, server_user_id, scope, access_token, refresh_token, access_expires_at, flow)
+         VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)
          ON CONFLICT (person_id) DO UPDATE SET
              server_user_id = excluded.server_user_id, scope = excluded.scope,
              access_token = excluded.access_token, refresh_token = excluded.refresh_token,
              access_expires_at = excluded.access_expires_at, generation = connections.generation + 1,
              lease_id = NULL, lease_until = NULL, refresh_failed_at = NULL,
-             connected_at = now(), refreshed_at = now()",
+             flow = excluded.flow, connected_at = now(), refreshed_at = now()",
         person_id,
         server_user_id,
         tokens.scope,
         tokens.access_token,
         tokens.refresh_token,
         tokens.seconds_to_live,
+        flow.as_str(),
     )
     .execute(&mut *transaction)
     .await?;
@@ -104,6 +130,7 @@ pub(crate) struct Leased {
     pub(crate) server_user_id: Uuid,
     /// What the person has allowed.
     pub(crate) scope: String,
+    pub(crate) flow: String,
 }
 
 /// Takes the right to refresh a generation of tokens, for half a minute; `None` when somebody else has it or
@@ -113,7 +140,7 @@ pub(crate) async fn take_lease(pool: &PgPool, person_id: Uuid, generation: i64, 
         Leased,
         "UPDATE connections SET lease_id = $3, lease_until = now() + interval '30 seconds'
          WHERE person_id = $1 AND generation = $2 AND (lease_until IS NULL OR lease_until <= now())
-         RETURNING refresh_token, server_user_id, scope",
+         RETURNING refresh_token, server_user_id, scope, flow",
         person_id,
         generation,
         lease_id,

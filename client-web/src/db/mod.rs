@@ -1,6 +1,7 @@
 //! The only SQL of the web application: one module for each table, one function for each statement or transaction.
 
 pub(crate) mod attempts;
+pub(crate) mod authorizations;
 pub(crate) mod connections;
 pub(crate) mod people;
 pub(crate) mod revocations;

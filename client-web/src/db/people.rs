@@ -31,6 +31,7 @@ pub(crate) struct PersonRow {
     pub(crate) email: Option<String>,
     pub(crate) server_user_id: Option<Uuid>,
     pub(crate) scope: Option<String>,
+    pub(crate) flow: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) theme: Option<String>,
     pub(crate) time_zone: Option<String>,
@@ -66,7 +67,7 @@ pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
         r#"SELECT people.id, people.username, people.email, people.language, people.theme, people.time_zone,
-                  connections.server_user_id AS "server_user_id?", connections.scope AS "scope?"
+                  connections.server_user_id AS "server_user_id?", connections.scope AS "scope?", connections.flow AS "flow?"
            FROM people LEFT JOIN connections ON connections.person_id = people.id
            WHERE people.id = $1"#,
         id,

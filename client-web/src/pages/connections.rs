@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::home::Done;
-use crate::db::connections;
+use crate::db::connections::{self, Flow};
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
@@ -21,6 +21,8 @@ use crate::visitor::Member;
 pub(crate) struct Fields {}
 
 struct Summary {
+    /// Whether the person made it, at the server.
+    is_by_code: bool,
     may_read: bool,
     may_write: bool,
     connected_at: String,
@@ -40,6 +42,7 @@ struct ConnectionsPage {
 /// `GET /connections`
 pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(done): Query<Done>) -> Result<Response, PageError> {
     let summary = connections::summary(&state.pool, member.person.id).await?.map(|row| Summary {
+        is_by_code: row.flow == Flow::AuthorizationCode.as_str(),
         may_read: row.scope.split(' ').any(|word| word == "memories:read"),
         may_write: row.scope.split(' ').any(|word| word == "memories:write"),
         connected_at: moments::readable(row.connected_at, member.preferences()),

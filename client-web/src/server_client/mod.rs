@@ -6,6 +6,7 @@
 mod administration;
 mod answer;
 mod answers;
+mod authorization;
 mod figures;
 mod memories;
 mod people;
@@ -22,6 +23,7 @@ use picard_crypto::{ExposeSecret, SecretString};
 pub(crate) use administration::{Account, AccountPage, Administrator, Client, ClientPage, Deployment, NewSecret};
 pub(crate) use answer::Outage;
 pub(crate) use answers::{AnswerEvent, AnswerStream};
+pub(crate) use authorization::Metadata;
 pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
 pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
 pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Profile};

@@ -12,7 +12,7 @@ use super::answer::{Answer, Outage};
 use super::{ClientCredentials, ServerClient};
 
 /// Two calls of this length fit into the time for which one replica has the right to refresh.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// Tokens for one person, as the server hands them out.
 #[derive(Debug, Deserialize)]
@@ -99,7 +99,7 @@ impl ServerClient {
     }
 }
 
-fn grant(answer: &Answer) -> Result<Grant, TokenError> {
+pub(super) fn grant(answer: &Answer) -> Result<Grant, TokenError> {
     if answer.status.is_success() { Ok(answer.json()?) } else { Err(failure(answer)) }
 }
 

@@ -20,6 +20,13 @@ words! {
         connect_again: "Connect again", "Neu verbinden";
         read_only: "Only for reading", "Nur zum Lesen";
         not_now: "Not now", "Nicht jetzt";
+        other_heading: "Or with an account that you have there", "Oder mit einem Konto, das du dort hast";
+        other: "You sign in at the Picard server itself and allow this application there. Your password and your username there stay between you and the server.", "Du meldest dich beim Picard-Server selbst an und erlaubst dort diese Anwendung. Dein Passwort und dein Benutzername dort bleiben zwischen dir und dem Server.";
+        other_button: "Sign in at the Picard server", "Beim Picard-Server anmelden";
+        made: "Made", "Hergestellt";
+        made_here: "by this application, in your name", "von dieser Anwendung, in deinem Namen";
+        made_there: "by you, at the Picard server", "von dir, beim Picard-Server";
+        there: "an account at the Picard server", "ein Konto beim Picard-Server";
         operator: "This application is not registered at the Picard server yet. Whoever runs it has to do this once, as an administrator of the server, and start the application again:", "Diese Anwendung ist beim Picard-Server noch nicht registriert. Wer sie betreibt, muss das einmal als Administrator des Servers tun und die Anwendung neu starten:";
         operator_then: "That writes CLIENT_ID and CLIENT_SECRET into the file. Your account here is fine; come back later.", "Das schreibt CLIENT_ID und CLIENT_SECRET in die Datei. Mit deinem Konto hier ist alles in Ordnung; komm später wieder.";
         title: "Your connection", "Deine Verbindung";

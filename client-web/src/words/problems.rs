@@ -40,6 +40,12 @@ words! {
         unconnected: "Connect this application to the Picard server first; your memories live there.", "Verbinde diese Anwendung zuerst mit dem Picard-Server; dort liegen deine Erinnerungen.";
         again_heading: "The connection has to be made again", "Die Verbindung muss neu hergestellt werden";
         again: "The stored access to the Picard server cannot be used any more. Connect again; your memories are untouched.", "Der gespeicherte Zugriff auf den Picard-Server ist nicht mehr brauchbar. Verbinde dich neu; deine Erinnerungen sind unberührt.";
+        strange_heading: "This answer belongs to no connection that you have begun here", "Diese Antwort gehört zu keiner Verbindung, die du hier begonnen hast";
+        strange: "It may be too old, it may have been used already, or it was meant for another browser. Nothing was changed. Begin again.", "Vielleicht ist sie zu alt, schon verwendet oder für einen anderen Browser gedacht. Nichts wurde geändert. Beginne noch einmal.";
+        disallowed_heading: "You did not allow it", "Du hast es nicht erlaubt";
+        disallowed: "At the Picard server you said no, so nothing was connected. You can begin again whenever you like.", "Beim Picard-Server hast du abgelehnt, also wurde nichts verbunden. Du kannst jederzeit neu beginnen.";
+        unauthorized_heading: "The Picard server did not connect you", "Der Picard-Server hat dich nicht verbunden";
+        unauthorized: "It could not complete what you began there. Nothing was changed. Begin again.", "Er konnte nicht abschließen, was du dort begonnen hast. Nichts wurde geändert. Beginne noch einmal.";
         check_heading: "Please check what you entered", "Bitte prüfe deine Eingaben";
         check: "Something is not right yet.", "Etwas stimmt noch nicht.";
         absent_heading: "This memory is not here", "Diese Erinnerung ist nicht hier";

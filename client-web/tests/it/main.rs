@@ -3,6 +3,7 @@
 
 mod accounts;
 mod administration;
+mod authorization_code;
 mod colours;
 mod command_line;
 mod configuration;

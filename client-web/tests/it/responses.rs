@@ -9,8 +9,12 @@ use crate::kit::House;
 async fn every_page_carries_the_security_headers_log_04(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    let policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
-                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    // Forms lead to the application, and on to the server where people allow it something.
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+         base-uri 'none'; frame-ancestors 'none'; form-action 'self' {}",
+        house.server.url()
+    );
 
     for path in ["/", "/login", "/memories", "/connections", "/nowhere", "/health", "/memories/x", "/search"] {
         let page = browser.get(path).await;

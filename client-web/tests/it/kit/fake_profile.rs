@@ -3,18 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::fake_server::{Shared, troubled};
+use super::fake_server::{Shared, bearer, troubled};
 
-pub(super) async fn show(State(memo): State<Shared>) -> Response {
+pub(super) async fn show(State(memo): State<Shared>, headers: HeaderMap) -> Response {
     if let Some(response) = troubled(&memo, "/api/users/me") {
         return response;
     }
-    let profile = memo.lock().expect("a lock").profile.clone();
+    let memo = memo.lock().expect("a lock");
     let nobody = json!({"display_name": null, "bio": null, "is_listed": false});
-    Json(if profile.is_null() { nobody } else { profile }).into_response()
+    let mut profile = if memo.profile.is_null() { nobody } else { memo.profile.clone() };
+    profile["id"] = json!(bearer(&memo, &headers));
+    Json(profile).into_response()
 }
 
 pub(super) async fn change(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {

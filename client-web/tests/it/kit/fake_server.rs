@@ -62,6 +62,10 @@ pub(crate) struct Memo {
     pub(crate) administered: Vec<String>,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
+    /// Codes that wait, with whose they are and their challenge.
+    pub(crate) codes: HashMap<String, (Uuid, String)>,
+    /// How often codes were brought.
+    pub(crate) redeemed: usize,
     pub(crate) reuses: usize,
     pub(crate) tool_calls: usize,
     pub(crate) troubles: HashMap<&'static str, Trouble>,
@@ -89,7 +93,8 @@ impl FakeServer {
         let router = Router::new()
             .route("/health", get(|| async { Json(json!({"status": "ok"})) }))
             .route("/api/user-tokens/user-token", post(mint))
-            .route("/token", post(refresh))
+            .route("/.well-known/oauth-authorization-server", get(metadata))
+            .route("/token", post(token))
             .route("/revoke", post(revoke))
             .route("/api/tools", post(tools))
             .route("/api/users/me/analytics", get(analytics))
@@ -132,6 +137,21 @@ impl FakeServer {
     /// From now on, that address is in trouble.
     pub(crate) fn trouble(&self, path: &'static str, trouble: Trouble) {
         self.memo().troubles.insert(path, trouble);
+    }
+
+    /// What it says of itself.
+    pub(crate) fn metadata(&self) -> Value {
+        metadata_of(&self.url)
+    }
+
+    /// Somebody signs in there and allows what was asked for: the code.
+    pub(crate) fn allow(&self, username: &str, asked: &HashMap<String, String>) -> String {
+        let mut memo = self.memo();
+        let person = *memo.people.entry(username.to_owned()).or_insert_with(Uuid::new_v4);
+        memo.scopes.insert(person, asked["scope"].clone());
+        let code = format!("code-{}", Uuid::new_v4());
+        memo.codes.insert(code.clone(), (person, asked["code_challenge"].clone()));
+        code
     }
 
     pub(crate) fn no_more_trouble(&self) {
@@ -190,6 +210,36 @@ async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
 /// Whether the client authenticates by HTTP Basic; the tests' id and secret need no encoding.
 fn knows(headers: &HeaderMap) -> bool {
     headers.get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"Basic MGI1ZTlmYmM"))
+}
+
+async fn metadata(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    troubled(&memo, "/.well-known/oauth-authorization-server")
+        .unwrap_or_else(|| Json(metadata_of(&format!("http://{host}"))).into_response())
+}
+
+fn metadata_of(url: &str) -> Value {
+    json!({
+        "issuer": url, "authorization_endpoint": format!("{url}/authorize"), "token_endpoint": format!("{url}/token"),
+        "code_challenge_methods_supported": ["S256"], "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+async fn token(state: State<Shared>, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {
+    if form["grant_type"] != "authorization_code" {
+        return refresh(state, headers, Form(form)).await;
+    }
+    let mut memo = state.0.lock().expect("a lock");
+    memo.redeemed += 1;
+    let Some((person, challenge)) = memo.codes.remove(&form["code"]).filter(|_| knows(&headers)) else {
+        return problem(StatusCode::BAD_REQUEST, "invalid_grant");
+    };
+    if picard_crypto::pkce_s256(&form["code_verifier"]) != challenge || !form["redirect_uri"].ends_with("/oauth/callback") {
+        return problem(StatusCode::BAD_REQUEST, "invalid_grant");
+    }
+    let mut answer = grant(&mut memo, person);
+    answer.as_object_mut().expect("an object").remove("user_id");
+    Json(answer).into_response()
 }
 
 async fn refresh(State(memo): State<Shared>, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {

@@ -7,6 +7,7 @@ mod db_run;
 mod house;
 mod kit;
 mod locks;
+mod own_account;
 mod pages;
 mod up;
 mod wheels;
