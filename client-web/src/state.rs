@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use picard_crypto::PasswordHasher;
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pages::health::ServerProbe;
@@ -24,6 +25,8 @@ pub(crate) struct AppState {
     pub(crate) probe: ServerProbe,
     /// Whether browsers reach the application by HTTPS.
     pub(crate) is_https: bool,
+    /// Cancelled when the application has been told to stop and still takes requests.
+    pub(crate) leaving: CancellationToken,
 }
 
 impl AppState {

@@ -13,6 +13,8 @@ mod bridge;
 mod check;
 pub mod command;
 mod config;
+mod crowd;
+mod deadline;
 mod documents;
 mod drain;
 mod error;
@@ -31,6 +33,7 @@ mod router;
 mod routes;
 mod running;
 mod state;
+mod tasks;
 mod traces;
 
 pub use config::{Config, DynamicRegistration, Environment, LogFormat, McpModeName};
