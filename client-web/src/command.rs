@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Command {
     Serve,
     /// Bring the application's database to the current version and exit
     Migrate,
+    /// Ask the application at WEB_ADDR on this machine whether it is ready, for the health check of a container
+    Healthy,
     /// Register the application at the Picard server and write the credentials to the env file
     RegisterClient(Administrator),
 }
@@ -78,6 +81,7 @@ async fn execute(arguments: &[OsString]) -> anyhow::Result<()> {
             let Some(url) = &line.config.web_database_url else { bail!("WEB_DATABASE_URL is not set") };
             Ok(running::migrate(url.expose_secret()).await?)
         }
+        Command::Healthy => healthy(&line.config.web_addr).await,
         Command::RegisterClient(administrator) => register(&line.config, administrator, env_file).await,
     }
 }
@@ -89,10 +93,15 @@ fn parse(arguments: &[OsString], env_file: Option<&PathBuf>) -> anyhow::Result<C
         Some(path) if path.is_file() => env_file::read(path).with_context(|| format!("cannot read {}", path.display()))?,
         _ => HashMap::new(),
     };
+    #[expect(clippy::disallowed_methods, reason = "clap reads the same variable")]
     let with_default = |argument: clap::Arg| {
+        // A variable that is set to nothing is not set: compose files cannot leave one out.
+        let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
         let value = argument.get_env().and_then(|name| name.to_str()).and_then(|name| variables.get(name));
         match value {
+            Some(value) if is_empty => argument.env(None).default_value(value.clone()).hide_default_value(true),
             Some(value) => argument.default_value(value.clone()).hide_default_value(true),
+            None if is_empty => argument.env(None),
             None => argument,
         }
     };
@@ -100,6 +109,19 @@ fn parse(arguments: &[OsString], env_file: Option<&PathBuf>) -> anyhow::Result<C
         CommandLine::command().mut_args(with_default).mut_subcommand("register-client", |command| command.mut_args(with_default));
     let matches = command.try_get_matches_from(arguments)?;
     Ok(CommandLine::from_arg_matches(&matches)?)
+}
+
+/// Asks the application that runs on this machine; one that listens everywhere is asked here.
+#[expect(clippy::disallowed_methods, reason = "the one request of a program that ends after it, with a time limit")]
+async fn healthy(address: &str) -> anyhow::Result<()> {
+    let here = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
+    let url = format!("http://{here}/health/readiness");
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build()?;
+    let answer = client.get(&url).send().await.with_context(|| format!("no application answers at {url}"))?;
+    if !answer.status().is_success() {
+        bail!("{url} answers {}", answer.status());
+    }
+    Ok(())
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

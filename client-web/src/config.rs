@@ -1,6 +1,7 @@
 //! Configuration: one struct, read once; a field's comment is its `--help` line.
 
 use std::fmt;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
@@ -19,6 +20,11 @@ pub struct Config {
     /// Address and port to listen on
     #[arg(long, env = "WEB_ADDR", global = true, default_value = "127.0.0.1:8000")]
     pub web_addr: String,
+
+    /// For how many seconds an application that was told to stop goes on taking requests and says at /health/readiness
+    /// that it is not ready, so that a balancer sends no more; 5 in production and 0 in development if not given
+    #[arg(long, env = "DRAIN_SECONDS", global = true, value_parser = clap::value_parser!(u64).range(..=300))]
+    pub drain_seconds: Option<u64>,
 
     /// Where browsers reach the application; `http://` and the bound address if not given
     #[arg(long, env = "WEB_PUBLIC_URL", global = true)]
@@ -101,6 +107,8 @@ pub(crate) struct Settings {
     pub(crate) server_public_url: String,
     pub(crate) client: Option<ClientCredentials>,
     pub(crate) keys: KeyRing,
+    /// For how long a balancer is given to notice that the application will stop.
+    pub(crate) drain: Duration,
 }
 
 fn secret(value: &str) -> Result<SecretString, std::convert::Infallible> {
@@ -133,6 +141,7 @@ impl Config {
                 server_public_url,
                 client,
                 keys,
+                drain: self.drain(),
             }),
             _ => Err(ConfigProblems(problems)),
         }
@@ -147,6 +156,11 @@ impl Config {
         } else {
             Err(ConfigProblems(problems))
         }
+    }
+
+    fn drain(&self) -> Duration {
+        let default = if self.is_production() { 5 } else { 0 };
+        Duration::from_secs(self.drain_seconds.unwrap_or(default))
     }
 
     fn is_production(&self) -> bool {

@@ -10,7 +10,8 @@ use crate::config::LogFormat;
 /// Starts logging for the whole process. A second call is ignored: the launcher has set the log up by then.
 pub(crate) fn start(format: LogFormat, filter: &str) {
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
-    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE);
+    // A log on a full disk must not end the program, as complaining about it there would.
+    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE).log_internal_errors(false);
     let started = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).finish().with(filter).try_init(),
         LogFormat::Text => builder.finish().with(filter).try_init(),

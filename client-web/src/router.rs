@@ -32,6 +32,8 @@ const LARGEST_SIGN_IN: usize = 64 * 1024;
 pub(crate) fn build(state: &AppState, public_url: &str) -> NormalizePath<Router> {
     let router = pages(state, public_url)
         .route("/health", get(health::show))
+        .route("/health/liveness", get(health::liveness))
+        .route("/health/readiness", get(health::readiness))
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{tag}/{name}", get(assets::serve))
         .layer(from_fn_with_state(state.clone(), headers::layer))

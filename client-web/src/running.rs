@@ -58,6 +58,10 @@ pub enum StartError {
 pub struct RunningWeb {
     address: SocketAddr,
     public_url: String,
+    /// Cancelled as soon as it is told to stop: requests are still taken, and a balancer sees that it should send no more.
+    leaving: CancellationToken,
+    /// For how long that goes on.
+    drain: Duration,
     stop: DropGuard,
     serving: JoinHandle<()>,
     tasks: TaskTracker,
@@ -87,12 +91,13 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningWeb, StartError
         if settings.client.is_none() {
             tracing::warn!("CLIENT_ID and CLIENT_SECRET are not set: nobody can connect until `register-client` was run");
         }
+        let drain = settings.drain;
         let state = state_of(settings, pool.clone(), &public_url)?;
         let stop = CancellationToken::new();
-        let tasks = state.tasks.clone();
+        let (tasks, leaving) = (state.tasks.clone(), state.leaving.clone());
         tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
         let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
-        Ok(RunningWeb { address, public_url, stop: stop.drop_guard(), serving, tasks, pool })
+        Ok(RunningWeb { address, public_url, leaving, drain, stop: stop.drop_guard(), serving, tasks, pool })
     })
 }
 
@@ -114,6 +119,7 @@ fn state_of(settings: Settings, pool: PgPool, public_url: &str) -> Result<AppSta
         public_url: public_url.trim_end_matches('/').to_owned(),
         policy: headers::policy(&settings.server_public_url),
         server_public_url: settings.server_public_url,
+        leaving: CancellationToken::new(),
     })
 }
 
@@ -155,9 +161,14 @@ impl RunningWeb {
         })
     }
 
-    /// Accepts no more requests, finishes those under way and closes the database.
+    /// Says that it is not ready, for so long as the configuration gives a balancer to notice; then accepts no more
+    /// requests (OPS-06), finishes those under way and closes the database.
     pub fn stop(mut self) -> BoxFuture<'static, Result<(), StartError>> {
         Box::pin(async move {
+            self.leaving.cancel();
+            if !self.drain.is_zero() && !self.serving.is_finished() {
+                tokio::time::sleep(self.drain).await;
+            }
             self.stop.disarm().cancel();
             self.tasks.close();
             let serving = &mut self.serving;

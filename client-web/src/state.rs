@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use picard_crypto::PasswordHasher;
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::pages::health::ServerProbe;
@@ -31,6 +32,8 @@ pub(crate) struct AppState {
     pub(crate) policy: HeaderValue,
     /// Whether browsers reach the application by HTTPS.
     pub(crate) is_https: bool,
+    /// Cancelled when the application has been told to stop and still takes requests.
+    pub(crate) leaving: CancellationToken,
 }
 
 impl AppState {

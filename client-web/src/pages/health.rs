@@ -17,6 +17,9 @@ use crate::state::AppState;
 /// How long a look at the server is good for: asking here must not mean asking there.
 const GOOD_FOR: Duration = Duration::from_secs(3);
 
+/// How long the database may take to answer before the application is not ready.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Remembers whether the server answered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerProbe(Arc<Mutex<Option<(Instant, bool)>>>);
@@ -47,4 +50,19 @@ pub(crate) async fn show(State(state): State<AppState>) -> Response {
     };
     let checks = json!({ "database": word(database.is_ok()), "server": word(has_server), "client": is_registered });
     (status, Json(json!({ "status": overall, "checks": checks }))).into_response()
+}
+
+/// `GET /health/liveness`: 200 while the process runs; asks nobody else.
+pub(crate) async fn liveness() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /health/readiness`: 200 while the application may get traffic, which it may no more once it was told to stop.
+pub(crate) async fn readiness(State(state): State<AppState>) -> Response {
+    let database = tokio::time::timeout(DATABASE_PATIENCE, db::ping(&state.pool)).await;
+    if !state.leaving.is_cancelled() && matches!(database, Ok(Ok(()))) {
+        Json(json!({ "status": "ok" })).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable" }))).into_response()
+    }
 }

@@ -171,6 +171,23 @@ async fn health_says_what_works(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn it_says_that_it_will_stop_and_goes_on_answering_meanwhile_ops_06(pool: PgPool) {
+    let house = House::open_with(pool, &["--drain-seconds=2"]).await;
+    let browser = house.stranger();
+    let before = browser.get("/health/readiness").await;
+    let (alive, at_first) = (browser.get("/health/liveness").await, browser.get("/login").await);
+
+    let stopping = tokio::spawn(house.web.stop());
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let (after, page) = (browser.get("/health/readiness").await, browser.get("/login").await);
+
+    assert_eq!((before.status, alive.status, at_first.status), (StatusCode::OK, StatusCode::OK, StatusCode::OK));
+    assert_eq!(after.status, StatusCode::SERVICE_UNAVAILABLE, "OPS-06: it is not ready any more");
+    assert_eq!((page.status, page.header("connection")), (StatusCode::OK, "close"), "OPS-06: and serves who still comes");
+    stopping.await.expect("it stops").expect("in order");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn a_page_that_does_not_exist_is_a_page(pool: PgPool) {
     let house = House::open(pool).await;
 

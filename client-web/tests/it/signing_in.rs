@@ -44,11 +44,8 @@ async fn an_unknown_person_costs_the_same_work_log_05(pool: PgPool) {
         }
     }
 
-    let [known, unknown] = times.map(|mut list| {
-        list.sort();
-        list[list.len() / 2]
-    });
-    // Without the dummy hash the gap would be tenfold; the machine may be busy.
+    // The quickest of each, because others do their work on this machine. Without the dummy hash the gap would be tenfold.
+    let [known, unknown] = times.map(|list| list.into_iter().min().expect("several"));
     assert!(unknown * 2 > known && known * 2 > unknown, "{known:?} {unknown:?}");
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::patience::within;
 
 /// How long acts are collected before they are written.
 const COLLECT: Duration = Duration::from_millis(200);
@@ -20,6 +21,8 @@ const COLLECT: Duration = Duration::from_millis(200);
 const MOST_WAITING: usize = 100_000;
 /// The most acts of one statement.
 const BATCH: usize = 1_000;
+/// The longest that one statement may take.
+const LONGEST_WRITE: Duration = Duration::from_secs(15);
 /// How often the last acts are tried at a stop.
 const LAST_TRIES: u32 = 5;
 
@@ -102,7 +105,7 @@ impl App {
             if batch.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.0.store.record_acts(&batch).await {
+            if let Err(error) = within(LONGEST_WRITE, self.0.store.record_acts(&batch)).await {
                 let mut waiting = self.0.acts.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.splice(0..0, batch);
                 return Err(error);

@@ -1,10 +1,16 @@
 //! Who sends a bearer token.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use picard_domain::{Caller, Door, Error};
 use time::OffsetDateTime;
 
 use crate::App;
+use crate::patience::within;
+
+/// The longest that a look at a token may take.
+const LONGEST: Duration = Duration::from_secs(5);
 
 impl App {
     /// Verifies an access token (RFC 6750) and looks up whether its grant, its person and itself still stand.
@@ -12,7 +18,7 @@ impl App {
     /// # Errors
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
     pub fn authenticate_bearer<'a>(&'a self, token: &'a str, door: Door) -> BoxFuture<'a, Result<Caller, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST, async move {
             let claims = self.verify_access_token(token).await?.map_err(|_| Error::Unauthorized)?;
             let state = self
                 .0
@@ -31,6 +37,6 @@ impl App {
                 is_superuser: state.is_superuser,
                 door,
             })
-        })
+        }))
     }
 }

@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::App;
 use crate::mcp_sessions::OfSession;
+use crate::patience::within;
 
 /// How long changes are collected before they are told.
 const COLLECT: Duration = Duration::from_millis(50);
 /// The most changes that are told at once; of more, only whose they are is told.
 const MOST_TOLD: usize = 200;
+/// The longest that telling may take.
+const LONGEST_TELL: Duration = Duration::from_secs(10);
 /// How long to wait when the database is away.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How far a subscriber may fall behind before they are told that they have missed something.
@@ -107,7 +110,7 @@ impl App {
         if told.is_empty() {
             return Ok(());
         }
-        let outcome = self.0.store.tell_changes(&told).await;
+        let outcome = within(LONGEST_TELL, self.0.store.tell_changes(&told)).await;
         if outcome.is_err() {
             self.0.changes.waiting.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, changes);
         }
@@ -162,6 +165,25 @@ impl Hearing {
     /// As every statement.
     pub fn begin(app: &App) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(async move { Ok(Self { app: app.clone(), listener: app.0.store.hear_changes().await? }) })
+    }
+
+    /// Begins anew after a crash, however long that takes, and passes on what is heard until the token is cancelled.
+    pub fn resume(app: App, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            loop {
+                match Self::begin(&app).await {
+                    Ok(hearing) => {
+                        let _ = app.0.changes.news.send(News::Missed);
+                        return hearing.run(stop).await;
+                    }
+                    Err(error) => tracing::warn!(cause = %error, "Changes of other servers are not heard yet."),
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        })
     }
 
     /// Passes on what is heard until the token is cancelled.

@@ -12,7 +12,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::patience::within;
 
+/// The longest that the worker waits for the database; a provider has limits of its own.
+const LONGEST_STEP: Duration = Duration::from_secs(30);
 /// How long a job belongs to the one who took it.
 const LEASE: Duration = Duration::from_secs(60);
 /// How many texts the worker takes at once.
@@ -164,7 +167,8 @@ impl EmbeddingWorker {
     /// As every statement.
     pub fn work_once<'a>(&'a self) -> BoxFuture<'a, Result<usize, Error>> {
         Box::pin(async move {
-            let pending = self.app.0.store.claim_embedding_jobs(self.app.0.embedder.model(), BATCH, LEASE).await?;
+            let claim = self.app.0.store.claim_embedding_jobs(self.app.0.embedder.model(), BATCH, LEASE);
+            let pending = within(LONGEST_STEP, claim).await?;
             match self.embed(&pending).await {
                 Ok(()) => {}
                 // One bad text must not hold up the others: each is tried alone.
@@ -173,7 +177,7 @@ impl EmbeddingWorker {
                         self.embed_alone(text).await?;
                     }
                 }
-                Err(Failure::Provider(error)) => self.give_back(&pending, &error).await?,
+                Err(Failure::Provider(error)) => within(LONGEST_STEP, self.give_back(&pending, &error)).await?,
                 Err(Failure::Storage(error)) => return Err(error),
             }
             Ok(pending.len())
@@ -183,7 +187,7 @@ impl EmbeddingWorker {
     async fn embed_alone(&self, text: &PendingText) -> Result<(), Error> {
         match self.embed(std::slice::from_ref(text)).await {
             Ok(()) => Ok(()),
-            Err(Failure::Provider(error)) => self.give_back(std::slice::from_ref(text), &error).await,
+            Err(Failure::Provider(error)) => within(LONGEST_STEP, self.give_back(std::slice::from_ref(text), &error)).await,
             Err(Failure::Storage(error)) => Err(error),
         }
     }
@@ -196,7 +200,9 @@ impl EmbeddingWorker {
         let windows: Vec<Vec<&str>> = pending.iter().map(|text| embedder.windows(&text.text)).collect();
         let vectors = embedder.embed(&windows.concat()).await.map_err(Failure::Provider)?;
         self.app.0.embedding.is_failing.store(false, Ordering::Relaxed);
-        self.app.store_embeddings(&by_text(pending, &windows, &vectors), embedder.model(), true).await.map_err(Failure::Storage)
+        let embedded = by_text(pending, &windows, &vectors);
+        let store = self.app.store_embeddings(&embedded, embedder.model(), true);
+        within(LONGEST_STEP, store).await.map_err(Failure::Storage)
     }
 
     /// Puts texts back after a failure, or gives up on the one that cannot be embedded.

@@ -33,6 +33,7 @@ pub mod json;
 mod limits;
 mod mcp_sessions;
 mod memories;
+mod patience;
 mod people;
 mod personas;
 mod profile;

@@ -22,6 +22,9 @@ const RELOAD_PAUSE: Duration = Duration::from_secs(1);
 /// Added to the lifetime of the last token that the old key signs: the reload, and clocks that differ.
 const MARGIN: Duration = Duration::from_secs(300);
 
+/// For tokens of servers whose clocks are up to so many seconds ahead, the log says why they are refused.
+const EARLY: i64 = 1_800;
+
 /// The most tokens that are remembered as verified.
 const MOST_VERIFIED: usize = 10_000;
 
@@ -128,6 +131,14 @@ impl App {
         })
     }
 
+    /// A token that will be good is one of a server whose clock is ahead: only the operator can help (FLT-16).
+    fn note_if_early(&self, keys: &Keys, token: &str) {
+        let later = self.0.clock.now().unix_seconds() + EARLY;
+        if access_token::verify(&keys.set, &self.0.issuer, token, later).is_ok() {
+            tracing::warn!("A token from the future was refused: the clocks of the servers differ by more than a minute.");
+        }
+    }
+
     /// Verifies an access token. One that names an unknown key may come from a replica that has a newer one.
     pub(crate) async fn verify_access_token(&self, token: &str) -> Result<Result<AccessTokenClaims, InvalidToken>, Error> {
         let mut keys = self.0.signing_keys.current();
@@ -135,7 +146,11 @@ impl App {
             return Ok(Ok(claims));
         }
         let Some(kid) = access_token::key_id(token) else { return Ok(Err(InvalidToken)) };
-        if keys.set.knows(&kid) || !self.0.signing_keys.may_reload() {
+        if keys.set.knows(&kid) {
+            self.note_if_early(&keys, token);
+            return Ok(Err(InvalidToken));
+        }
+        if !self.0.signing_keys.may_reload() {
             return Ok(Err(InvalidToken));
         }
         self.reload_signing_keys().await?;

@@ -1,5 +1,7 @@
 //! From a tool's name and its data to the method behind it: the one way in for every door.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use picard_domain::commands::{BatchResult, IdempotencyKey, Once};
 use picard_domain::{Caller, Error, Memory, MemoryId};
@@ -8,10 +10,16 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalogue::Effect;
+use crate::patience::within;
 use crate::{App, Pieces, arguments, catalogue};
 
 /// The member by which a call is told to count once.
 const KEY: &str = "idempotency_key";
+
+/// The longest that a call may take; what it has begun is dropped then, and its transaction with it (FLT-05).
+const LONGEST_CALL: Duration = Duration::from_secs(10);
+/// The same for up to a thousand memories at once.
+const LONGEST_BATCH: Duration = Duration::from_secs(30);
 
 /// Tells how far a call is: so much done, of so much.
 pub type Progress = dyn Fn(u32, u32) + Send + Sync;
@@ -36,6 +44,22 @@ impl App {
     /// [`Error::UnknownTool`], [`Error::InsufficientScope`], [`Error::RateLimited`], [`Error::Invalid`],
     /// [`Error::IdempotencyMismatch`], and those of the tool.
     pub fn call_tool<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a str,
+        data: Value,
+        options: CallOptions<'a>,
+    ) -> BoxFuture<'a, Result<Box<RawValue>, Error>> {
+        let call = self.run_tool(caller, name, data, options);
+        match name {
+            // A model takes the time that it is given elsewhere.
+            "query_user" => call,
+            "submit_memories" => Box::pin(within(LONGEST_BATCH, call)),
+            _ => Box::pin(within(LONGEST_CALL, call)),
+        }
+    }
+
+    fn run_tool<'a>(
         &'a self,
         caller: &'a Caller,
         name: &'a str,

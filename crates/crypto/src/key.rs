@@ -69,9 +69,11 @@ impl FernetKey {
         Self(Key::random())
     }
 
-    /// Reads base64url of 32 bytes, with or without padding; the errors never repeat the input.
+    /// Reads base64url or base64 of 32 bytes, with or without padding; the errors never repeat the input. Secret stores
+    /// and `openssl rand -base64 32` write the latter, and Fernet implementations read both.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let bytes = Zeroizing::new(KEY_ENCODING.decode(text.trim()).map_err(|_| KeyError::NotBase64)?);
+        let text = Zeroizing::new(text.trim().replace('+', "-").replace('/', "_"));
+        let bytes = Zeroizing::new(KEY_ENCODING.decode(text.as_str()).map_err(|_| KeyError::NotBase64)?);
         Key::from_slice(&bytes).map(Self).ok_or(KeyError::WrongLength { bytes: bytes.len() })
     }
 
@@ -149,13 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn both_alphabets_of_base64_are_read() {
+        let key = FernetKey::parse("cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=").unwrap();
+
+        assert_eq!(key.encode().expose_secret(), "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=");
+    }
+
+    #[test]
     fn what_is_no_key_is_refused_without_repeating_it() {
         let refused = [
             ("", KeyError::WrongLength { bytes: 0 }),
             ("c2hvcnQ=", KeyError::WrongLength { bytes: 5 }),
             ("not base64!", KeyError::NotBase64),
-            // The standard alphabet is not the URL-safe one.
-            ("cw/0x689RpI+jtRR7oE8h/eQsKImvJapLeSbXpwF4e4=", KeyError::NotBase64),
         ];
 
         for (text, expected) in refused {

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use futures_util::future::BoxFuture;
 use picard_app::{AdministratorOutcome, NewAdministrator};
 use picard_crypto::{ExposeSecret, SecretString};
@@ -13,6 +13,7 @@ use picard_crypto::{ExposeSecret, SecretString};
 use crate::backup::{BackupOptions, RestoreOptions, backup, end_connections, restore};
 use crate::bridge::{self, BridgeOptions};
 use crate::check::check;
+use crate::healthy::healthy;
 use crate::import::{ImportOptions, import};
 use crate::maintenance::{ReembedOptions, reembed, rotate_keys};
 use crate::traces::Traces;
@@ -41,6 +42,8 @@ enum Command {
     Migrate,
     /// Says everything that is wrong with the configuration and the database, and starts and changes nothing.
     Check,
+    /// Asks the server at SERVER_ADDR on this machine whether it is ready, for the health check of a container.
+    Healthy,
     /// Makes an administrator's account; does nothing when it is there. The password comes from ADMIN_PASSWORD or standard input.
     CreateAdmin(AdminOptions),
     /// Makes a new key for access tokens; the old one verifies until its last token has expired. Servers need no restart.
@@ -84,7 +87,7 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
         if let Err(message) = load_env_file(&arguments) {
             return failed(&message);
         }
-        let line = match CommandLine::try_parse_from(arguments) {
+        let line = match parse(arguments) {
             Ok(line) => line,
             Err(error) => return misused(&error),
         };
@@ -98,6 +101,7 @@ pub fn run(arguments: Vec<OsString>) -> BoxFuture<'static, ExitCode> {
             Command::Serve => serve(line.config).await,
             Command::Migrate => migrate(line.config.database_url.expose_secret()).await.map_err(|error| error.to_string()),
             Command::Check => Box::pin(check(&line.config)).await,
+            Command::Healthy => healthy(line.config.server_addr).await,
             Command::CreateAdmin(options) => create(&line.config, options).await,
             Command::RotateSigningKey => rotate(&line.config).await,
             Command::RotateKeys => rotate_keys(&line.config).await,
@@ -120,6 +124,17 @@ fn done(outcome: Result<(), String>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => failed(&message),
     }
+}
+
+/// Reads the command line. A variable that is set to nothing is not set: compose files cannot leave one out.
+fn parse(arguments: Vec<OsString>) -> Result<CommandLine, clap::Error> {
+    #[expect(clippy::disallowed_methods, reason = "clap reads the same variable")]
+    let without_empty = |argument: Arg| {
+        let is_empty = argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if is_empty { argument.env(None) } else { argument }
+    };
+    let command = CommandLine::command().mut_args(without_empty).mut_subcommands(|command| command.mut_args(without_empty));
+    CommandLine::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
 /// Says what is wrong with a command line, or what it asked to be told.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 use ipnet::IpNet;
@@ -37,6 +38,10 @@ pub struct Config {
     /// Where to listen.
     #[arg(long, env = "SERVER_ADDR", default_value = "127.0.0.1:8001")]
     pub server_addr: SocketAddr,
+
+    /// For how many seconds a server that was told to stop goes on taking requests and says at /health/readiness that it is not ready, so that a balancer sends no more; 5 in production and 0 in development if nothing is said.
+    #[arg(long, env = "DRAIN_SECONDS", value_parser = clap::value_parser!(u64).range(..=300))]
+    pub drain_seconds: Option<u64>,
 
     /// Where figures for Prometheus are (`/metrics`); off: nowhere.
     #[arg(long, env = "METRICS_ADDR", default_value = "127.0.0.1:9464", value_parser = address_or_off)]
@@ -276,6 +281,12 @@ impl Config {
             weak.push("DATABASE_URL: the password is that of an example; give the role one of its own".to_owned());
         }
         weak
+    }
+
+    /// For how long a balancer is given to notice that the server will stop.
+    pub(crate) fn drain(&self) -> Duration {
+        let default = if self.environment == Environment::Production { 5 } else { 0 };
+        Duration::from_secs(self.drain_seconds.unwrap_or(default))
     }
 
     /// The copy of the database, if one is named: an empty variable names none.

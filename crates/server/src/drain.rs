@@ -13,8 +13,8 @@ use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
-/// Larger bodies close the connection after all.
-const MOST_BYTES: usize = 256 * 1024;
+/// Larger bodies close the connection after all; the largest that is taken anywhere is a mebibyte.
+const MOST_BYTES: usize = (1 << 20) + 64 * 1024;
 /// Slower ones, too.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 

@@ -17,7 +17,8 @@ pub fn init(format: LogFormat, filter: &str) {
 /// The same, and what is logged goes into traces, too.
 pub(crate) fn init_with(format: LogFormat, filter: &str, traces: Option<&Traces>) {
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
-    let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(std::io::stderr);
+    // What cannot be logged is not worth a stop: complaining about it would go to the same full disk, and end the program.
+    let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
     // Where in the source a line stands and on which thread it was written is nobody's business elsewhere.
     let installed = match format {
         LogFormat::Json => {

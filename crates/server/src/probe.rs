@@ -10,10 +10,12 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::running::application;
 use crate::state::AppState;
-use crate::{Config, StartError, bearer};
+use crate::tasks::Trouble;
+use crate::{Config, StartError, bearer, crowd};
 
 /// `/open` and `/guarded` on a free port, until it is dropped.
 #[derive(Debug)]
@@ -38,7 +40,16 @@ pub fn probe(config: Config, public_url: String) -> BoxFuture<'static, Result<Pr
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let bind_error = |source| StartError::Bind { address, source };
         let app = application(&config, public_url).await?;
-        let state = AppState { app, openapi: "".into(), proxies: [].into(), origins: [].into(), is_https: false };
+        let state = AppState {
+            app,
+            openapi: "".into(),
+            proxies: [].into(),
+            origins: [].into(),
+            is_https: false,
+            leaving: CancellationToken::new(),
+            large: crowd::places(),
+            trouble: Trouble::default(),
+        };
         let nothing = || get(|| async { StatusCode::NO_CONTENT });
         let guarded = Router::new().route("/guarded", nothing()).route_layer(from_fn_with_state(state, bearer::api));
         let router = Router::new().route("/open", nothing()).merge(guarded);

@@ -41,6 +41,10 @@ pub(crate) async fn observe(State(state): State<AppState>, mut request: Request,
             let year = HeaderValue::from_static("max-age=31536000");
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
+        if state.leaving.is_cancelled() {
+            // The next request would find nobody on this connection (OPS-06).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
     .instrument(span)

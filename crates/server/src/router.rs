@@ -20,7 +20,7 @@ use crate::routes::{
     revocation, tokens, tools, user_tokens, users,
 };
 use crate::state::AppState;
-use crate::{bearer, drain, pages, request};
+use crate::{bearer, crowd, deadline, drain, pages, request};
 
 /// The largest body of a request.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -156,6 +156,8 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
     let service = ServiceBuilder::new().layer(NormalizePathLayer::trim_trailing_slash()).service(inner);
     Router::new()
         .fallback_service(service)
+        .layer(from_fn_with_state(observed.clone(), crowd::layer))
+        .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
         .layer(from_fn(drain::layer))
         .layer(from_fn_with_state(observed, request::observe))

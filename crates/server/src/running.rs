@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use futures_util::future::BoxFuture;
-use picard_app::{
-    AdministratorOutcome, App, EmbeddingWorker, Hearing, ImportWorker, Limits, MissingKey, NewAdministrator, RELOAD_EVERY,
-    RegistrationPolicy, Settings, keep_acts, tell_changes,
-};
+use picard_app::{AdministratorOutcome, App, Hearing, Limits, MissingKey, NewAdministrator, RegistrationPolicy, Settings};
 use picard_crypto::SecretString;
 use picard_domain::{Clock, Error};
 use picard_embedding::{Embedder, LocalModel, OpenAiCompatible, OpenAiSettings};
@@ -22,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
 use crate::state::AppState;
-use crate::{Config, DynamicRegistration, McpModeName, llm, metrics, openapi, router};
+use crate::tasks::Tasks;
+use crate::{Config, DynamicRegistration, McpModeName, crowd, llm, openapi, router};
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -73,8 +71,12 @@ fn database_error(error: &Error) -> StartError {
 pub struct RunningServer {
     address: SocketAddr,
     public_url: String,
+    /// Cancelled as soon as it is told to stop: requests are still taken, and a balancer sees that it should send no more.
+    leaving: CancellationToken,
+    /// For how long that goes on.
+    drain: Duration,
     stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Tasks,
     serving: JoinHandle<std::io::Result<()>>,
     app: App,
     mcp: McpDoor,
@@ -107,24 +109,27 @@ impl RunningServer {
         })
     }
 
-    /// Takes no new requests, finishes those under way, and closes the database's connections.
+    /// Says that it is not ready, for so long as the configuration gives a balancer to notice; then takes no new
+    /// requests, finishes those under way, and closes the database's connections (OPS-06).
     ///
     /// # Errors
     /// None today; a stop that takes too long is cut off and logged.
     pub fn stop(mut self) -> BoxFuture<'static, Result<(), StartError>> {
         Box::pin(async move {
+            self.leaving.cancel();
+            if !self.drain.is_zero() && !self.serving.is_finished() {
+                tokio::time::sleep(self.drain).await;
+            }
             self.mcp.stop();
             self.stop.cancel();
             if !self.serving.is_finished() && tokio::time::timeout(STOP_PATIENCE, &mut self.serving).await.is_err() {
                 tracing::warn!("Some requests took too long and were cut off.");
                 self.serving.abort();
             }
-            for task in self.tasks {
-                if tokio::time::timeout(STOP_PATIENCE, task).await.is_err() {
-                    tracing::warn!("A background task took too long and was cut off.");
-                }
+            self.tasks.end(STOP_PATIENCE).await;
+            if tokio::time::timeout(STOP_PATIENCE, self.app.close()).await.is_err() {
+                tracing::warn!("Some connections to the database did not end and were cut off.");
             }
-            self.app.close().await;
             Ok(())
         })
     }
@@ -297,15 +302,19 @@ pub fn start_with(
         let (settings, refuse) = mcp_settings(&config, &app);
         let mcp = door(app.clone(), &settings, refuse);
         let document = openapi::document(&public_url);
+        let (stop, leaving) = (CancellationToken::new(), CancellationToken::new());
+        let tasks = Tasks::begin(&config, &app, hearing, &stop);
         let state = AppState {
             app: app.clone(),
             openapi: document.to_string().into(),
             proxies: config.proxies().unwrap_or_default().into(),
             origins: config.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
             is_https: public_url.starts_with("https://"),
+            leaving: leaving.clone(),
+            large: crowd::places(),
+            trouble: tasks.trouble(),
         };
         let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();
-        let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let listener = listener.tap_io(|stream| {
             // The second part of a streamed answer would wait until the client has acknowledged the first.
@@ -314,23 +323,11 @@ pub fn start_with(
             }
         });
         let serving = tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopped).await });
-        let mut tasks = vec![
-            tokio::spawn(EmbeddingWorker::new(app.clone()).run(stop.clone())),
-            tokio::spawn(ImportWorker::new(app.clone()).run(stop.clone())),
-            tokio::spawn(purge_now_and_then(app.clone(), stop.clone())),
-            tokio::spawn(reload_signing_keys(app.clone(), stop.clone())),
-            tokio::spawn(keep_acts(app.clone(), stop.clone())),
-            tokio::spawn(tell_changes(app.clone(), stop.clone())),
-            tokio::spawn(hearing.run(stop.clone())),
-        ];
-        if let Some(address) = config.metrics_addr.0 {
-            tasks.push(tokio::spawn(metrics::serve(app.clone(), address, stop.clone())));
-        }
         if let Some(variable) = config.llm.missing() {
             tracing::warn!(variable, "No model answers: the variable is not set.");
         }
         tracing::info!(address = %address, public_url, "The server is ready.");
-        Ok(RunningServer { address, public_url, stop, tasks, serving, app, mcp })
+        Ok(RunningServer { address, public_url, leaving, drain: config.drain(), stop, tasks, serving, app, mcp })
     })
 }
 
@@ -351,31 +348,4 @@ fn mcp_settings(config: &Config, app: &App) -> (McpSettings, Refuse) {
         _ => refuse(Error::Forbidden, &public_url, Resource::Mcp, true),
     };
     (settings, Arc::new(refuse))
-}
-
-/// Another replica, or the command line, may have made a new key.
-async fn reload_signing_keys(app: App, stop: CancellationToken) {
-    let mut every = tokio::time::interval(RELOAD_EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        if let Err(error) = app.reload_signing_keys().await {
-            tracing::warn!(cause = %error, "The signing keys could not be read again; the next round tries again.");
-        }
-    }
-}
-
-async fn purge_now_and_then(app: App, stop: CancellationToken) {
-    let mut every = tokio::time::interval(Duration::from_secs(600));
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        if let Err(error) = app.purge_ended().await {
-            tracing::warn!(cause = %error, "Ended tokens could not be deleted; the next round tries again.");
-        }
-    }
 }

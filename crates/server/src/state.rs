@@ -5,6 +5,10 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 use ipnet::IpNet;
 use picard_app::App;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::tasks::Trouble;
 
 /// The one state of the router; cheap to clone.
 #[derive(Clone)]
@@ -19,4 +23,10 @@ pub(crate) struct AppState {
     pub(crate) origins: Arc<[HeaderValue]>,
     /// Whether people reach the server over HTTPS.
     pub(crate) is_https: bool,
+    /// Cancelled when the server has been told to stop and still takes requests.
+    pub(crate) leaving: CancellationToken,
+    /// Places for requests with large bodies.
+    pub(crate) large: Arc<Semaphore>,
+    /// Whether all background tasks are well.
+    pub(crate) trouble: Trouble,
 }

@@ -1,11 +1,16 @@
 //! Telling all servers that memories have changed: PostgreSQL's LISTEN and NOTIFY. What is told are ids.
 
+use std::time::Duration;
+
 use picard_domain::Error;
 use sqlx::postgres::PgListener;
 
 use crate::error::storage_error;
 use crate::{Store, mcp_sessions};
 
+/// After so much silence the connection is asked whether it is alive, and has so long to answer.
+const SILENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 const CHANNEL: &str = "picard_changes";
 
 /// What a listener hears.
@@ -30,12 +35,26 @@ impl ChangeListener {
     /// # Errors
     /// As every statement, while the database is away.
     pub async fn next(&mut self) -> Result<Heard, Error> {
-        let heard = self.listener.try_recv().await.map_err(storage_error)?;
+        let heard = loop {
+            match tokio::time::timeout(SILENCE, self.listener.try_recv()).await {
+                Ok(heard) => break heard.map_err(storage_error)?,
+                Err(_) => self.ask_for_a_sign_of_life().await?,
+            }
+        };
         Ok(match heard {
             None => Heard::Gap,
             Some(told) if told.channel() == mcp_sessions::CHANNEL => Heard::OfSession(told.payload().to_owned()),
             Some(told) => Heard::Told(told.payload().to_owned()),
         })
+    }
+
+    /// A connection that only listens does not notice that the other end has gone (FLT-06).
+    async fn ask_for_a_sign_of_life(&mut self) -> Result<(), Error> {
+        let sign = sqlx::query_scalar!("SELECT 1").fetch_one(&mut self.listener);
+        match tokio::time::timeout(PATIENCE, sign).await {
+            Ok(sign) => sign.map(|_| ()).map_err(storage_error),
+            Err(elapsed) => Err(Error::unavailable("The database", elapsed)),
+        }
     }
 }
 

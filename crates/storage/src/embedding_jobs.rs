@@ -49,8 +49,9 @@ impl Store {
                      ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING memory_id, attempts
              )
-             SELECT m.id, m.user_id, m.text_version, m.ciphertext, u.data_key, c.attempts
-             FROM claimed c JOIN memories m ON m.id = c.memory_id JOIN users u ON u.id = m.user_id",
+             SELECT DISTINCT ON (m.id) m.id, m.user_id, m.text_version, m.ciphertext, u.data_key, c.attempts
+             FROM claimed c JOIN memories m ON m.id = c.memory_id JOIN users u ON u.id = m.user_id
+             ORDER BY m.id, c.attempts DESC",
             limit,
             lease.as_secs_f64(),
             model,

@@ -8,7 +8,7 @@ use picard_crypto::{ExposeSecret, KeyRing, KeyedHash, SecretString};
 use picard_domain::{Clock, Error};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::error::storage_error;
 use crate::replica::Replica;
@@ -16,6 +16,9 @@ use crate::search_index::SearchIndexes;
 
 /// The server's schema, version by version.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/server");
+
+/// How long a connection may take to answer that it is alive.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -94,6 +97,8 @@ pub(crate) fn pool(settings: &DatabaseSettings, patience: Duration) -> Result<Pg
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
+        // A statement whose connection was given up ends, too (FLT-05).
+        ("client_connection_check_interval", "500ms"),
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
@@ -103,11 +108,20 @@ pub(crate) fn pool(settings: &DatabaseSettings, patience: Duration) -> Result<Pg
         // Asking a connection that was used a moment ago whether it is alive costs a round trip for nothing.
         .before_acquire(|connection, meta| {
             Box::pin(async move {
-                if meta.idle_for > Duration::from_secs(1) { connection.ping().await.map(|()| true) } else { Ok(true) }
+                if meta.idle_for > Duration::from_secs(1) { is_alive(connection).await } else { Ok(true) }
             })
         })
+        // Whoever was waiting for an answer may have left: then it is not known when one will come.
+        .after_release(|connection, _| Box::pin(is_alive(connection)))
         .connect_lazy_with(options);
     Ok(pool)
+}
+
+/// Whether a connection answers soon. One whose bytes nobody takes never says so, and would keep its place in the pool
+/// for ever (FLT-06).
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await;
+    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
 
 pub(crate) fn connect_options(settings: &DatabaseSettings) -> Result<PgConnectOptions, Error> {

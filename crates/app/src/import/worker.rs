@@ -12,11 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::row::ImportMemory;
 use crate::App;
 use crate::changes::Change;
+use crate::patience::within;
 
 /// How often the worker looks for imports of other replicas that stopped in the middle.
 const POLL: Duration = Duration::from_secs(2);
 /// How long rows belong to the one who took them.
 const LEASE: Duration = Duration::from_secs(30);
+/// The longest that one batch may take; nothing of it is stored then, and it is begun again.
+const LONGEST_BATCH: Duration = Duration::from_secs(60);
 /// How many rows become memories in one transaction.
 const BATCH: i64 = 500;
 
@@ -36,7 +39,7 @@ impl ImportWorker {
     pub fn run(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             while !stop.is_cancelled() {
-                let is_idle = match self.work_once().await {
+                let is_idle = match within(LONGEST_BATCH, self.work_once()).await {
                     Ok(has_worked) => !has_worked,
                     Err(error) => {
                         tracing::warn!(cause = %error, "The import worker waits for the database.");

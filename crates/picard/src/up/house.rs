@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, join_all, select_all, try_join_all};
 use picard_server::RunningServer;
 use picard_web::RunningWeb;
 
 use super::administrator::Administrator;
 use super::ready::Ready;
+use super::round_robin::RoundRobin;
 use super::secrets::{Known, Secrets};
 use super::{UpArguments, addresses, database, demo, log, ready};
 use crate::environment::Environment;
@@ -21,10 +23,17 @@ use crate::program::{Program, configure};
 /// How long a program may take to finish its requests.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where each of several replicas listens: on any free port of this machine.
+const ANY_PORT: &str = "127.0.0.1:0";
+/// Where the proxy in front of replicas comes from.
+const PROXY: &str = "127.0.0.1";
+
 /// The running parts. The order of the fields is the order in which they end.
 pub(super) struct House {
-    web: Option<RunningWeb>,
-    server: Option<RunningServer>,
+    /// The proxies in front of the replicas; none without replicas.
+    _proxies: Vec<RoundRobin>,
+    webs: Vec<RunningWeb>,
+    servers: Vec<RunningServer>,
     cluster: Option<Cluster>,
     ready: Ready,
     /// The administrator of a first start with the password that the person must be told.
@@ -60,7 +69,7 @@ impl House {
         };
         let is_settled = secrets.complete(&known, environment)?;
         log::start(environment);
-        let programs = Programs { secrets, is_settled, environment, known };
+        let programs = Programs { secrets, is_settled, environment, known, replicas: arguments.replicas };
         let mut house = programs.start(databases.cluster, data_dir, lock).await?;
         if arguments.demo {
             house.demo = Some(house.add_demo(server_address, web_address).await?);
@@ -84,18 +93,8 @@ impl House {
 
     /// Returns the name of the first part that ends by itself.
     pub(super) async fn wait(&mut self) -> &'static str {
-        let server = async {
-            match &mut self.server {
-                Some(server) => server.wait().await,
-                None => std::future::pending().await,
-            }
-        };
-        let web = async {
-            match &mut self.web {
-                Some(web) => web.wait().await,
-                None => std::future::pending().await,
-            }
-        };
+        let server = first(self.servers.iter_mut().map(RunningServer::wait).collect());
+        let web = first(self.webs.iter_mut().map(RunningWeb::wait).collect());
         let database = async {
             match &mut self.cluster {
                 Some(cluster) => cluster.wait().await,
@@ -111,12 +110,23 @@ impl House {
 
     /// Lets both programs finish what they are doing; the web application first, because it uses the server.
     pub(super) async fn stop_programs(&mut self) {
-        if let Some(web) = self.web.take() {
-            note(Program::Web, tokio::time::timeout(PATIENCE, web.stop()).await);
+        let webs = std::mem::take(&mut self.webs).into_iter();
+        for stopped in join_all(webs.map(|web| tokio::time::timeout(PATIENCE, web.stop()))).await {
+            note(Program::Web, stopped);
         }
-        if let Some(server) = self.server.take() {
-            note(Program::Server, tokio::time::timeout(PATIENCE, server.stop()).await);
+        let servers = std::mem::take(&mut self.servers).into_iter();
+        for stopped in join_all(servers.map(|server| tokio::time::timeout(PATIENCE, server.stop()))).await {
+            note(Program::Server, stopped);
         }
+    }
+}
+
+/// Resolves with the first of them; never when there is none.
+async fn first(waits: Vec<BoxFuture<'_, ()>>) {
+    if waits.is_empty() {
+        std::future::pending::<()>().await;
+    } else {
+        select_all(waits).await;
     }
 }
 
@@ -128,6 +138,9 @@ fn note<E: std::error::Error>(program: Program, stopped: Result<Result<(), E>, t
     }
 }
 
+/// A variable that a replica has instead of the one in the env file, and its value.
+type Setting = (&'static str, String);
+
 /// What both programs are started with.
 struct Programs<'a> {
     secrets: Secrets,
@@ -135,41 +148,88 @@ struct Programs<'a> {
     is_settled: bool,
     environment: &'a Environment,
     known: Known,
+    /// How many there are of each program.
+    replicas: u8,
 }
 
 impl Programs<'_> {
     async fn start(mut self, cluster: Option<Cluster>, data_dir: PathBuf, lock: Lock) -> Result<House, Problem> {
         let administrator = Administrator::prepare(&data_dir, self.environment, self.secrets.is_registered())?;
-        let config: picard_server::Config = self.config(Program::Server)?;
-        let server = picard_server::start(config.clone()).await;
-        let server = server.map_err(|error| Problem::from_error("start picard-server", &error))?;
+        let mut proxies = Vec::new();
+        let servers = self.servers(&mut proxies).await?;
+        let config: picard_server::Config = self.config(Program::Server, &[])?;
         let password = match self.is_settled && !administrator.is_resumed() {
             true => None,
             false => administrator.settle(&config, &mut self.secrets, self.environment).await?,
         };
-        let web = picard_web::start(self.config(Program::Web)?).await;
-        let web = web.map_err(|error| Problem::from_error("start picard-web", &error))?;
+        let webs = self.webs(&mut proxies).await?;
         let ready = Ready {
             event: "ready",
-            server_url: server.public_url().to_owned(),
-            web_url: web.public_url().to_owned(),
+            server_url: servers.first().map(|server| server.public_url().to_owned()).unwrap_or_default(),
+            web_url: webs.first().map(|web| web.public_url().to_owned()).unwrap_or_default(),
             server_database_url: self.known.server_database_url,
             web_database_url: self.known.web_database_url,
             admin_username: administrator.username().to_owned(),
         };
         let first = (administrator, password);
-        Ok(House { web: Some(web), server: Some(server), cluster, ready, first, data_dir, demo: None, _lock: lock })
+        Ok(House { _proxies: proxies, webs, servers, cluster, ready, first, data_dir, demo: None, _lock: lock })
     }
 
-    /// The program's configuration: its env file, except where the person has set a variable that is still open.
-    fn config<C: clap::Parser>(&self, program: Program) -> Result<C, Problem> {
+    /// The server; or its replicas, which start at the same time as they would on machines of their own (OPS-05).
+    async fn servers(&self, proxies: &mut Vec<RoundRobin>) -> Result<Vec<RunningServer>, Problem> {
+        if self.replicas <= 1 {
+            return Ok(vec![self.server(Vec::new()).await?]);
+        }
+        let servers = try_join_all((0..self.replicas).map(|number| self.server(self.of_server(number)))).await?;
+        let addresses = servers.iter().map(RunningServer::address).collect();
+        proxies.push(RoundRobin::start(self.known.server_address, addresses).await?);
+        Ok(servers)
+    }
+
+    async fn server(&self, instead: Vec<Setting>) -> Result<RunningServer, Problem> {
+        let server = picard_server::start(self.config(Program::Server, &instead)?).await;
+        server.map_err(|error| Problem::from_error("start picard-server", &error))
+    }
+
+    /// The web application, or its replicas.
+    async fn webs(&self, proxies: &mut Vec<RoundRobin>) -> Result<Vec<RunningWeb>, Problem> {
+        if self.replicas <= 1 {
+            return Ok(vec![self.web(Vec::new()).await?]);
+        }
+        let of_web = || vec![("WEB_ADDR", ANY_PORT.to_owned())];
+        let webs = try_join_all((0..self.replicas).map(|_| self.web(of_web()))).await?;
+        let addresses = webs.iter().map(RunningWeb::address).collect();
+        proxies.push(RoundRobin::start(self.known.web_address, addresses).await?);
+        Ok(webs)
+    }
+
+    async fn web(&self, instead: Vec<Setting>) -> Result<RunningWeb, Problem> {
+        let web = picard_web::start(self.config(Program::Web, &instead)?).await;
+        web.map_err(|error| Problem::from_error("start picard-web", &error))
+    }
+
+    /// What is different for a replica of the server: its address, whom it believes, and only one tells figures.
+    fn of_server(&self, number: u8) -> Vec<Setting> {
+        let trusted = self.environment.get("TRUSTED_PROXIES").map_or_else(|| PROXY.to_owned(), |more| format!("{PROXY},{more}"));
+        let mut instead = vec![("SERVER_ADDR", ANY_PORT.to_owned()), ("TRUSTED_PROXIES", trusted)];
+        if number > 0 {
+            instead.push(("METRICS_ADDR", "off".to_owned()));
+        }
+        instead
+    }
+
+    /// The program's configuration: its env file, except where the person has set a variable that is still open, or
+    /// where something else is given instead.
+    fn config<C: clap::Parser>(&self, program: Program, instead: &[Setting]) -> Result<C, Problem> {
         let file = match program {
             Program::Server => &self.secrets.server,
             Program::Web => &self.secrets.web,
         };
         let mut values = file.values();
         let is_open = |name: &str| self.environment.has(name) && !Secrets::is_decided(name);
-        values.retain(|(name, value)| !value.is_empty() && !is_open(name));
+        let is_replaced = |name: &str| instead.iter().any(|(other, _)| *other == name);
+        values.retain(|(name, value)| !value.is_empty() && !is_open(name) && !is_replaced(name));
+        values.extend(instead.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         configure(program, &values)
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn start(environment: &Environment) {
     let filter = environment.get("RUST_LOG").unwrap_or(DEFAULT_FILTER);
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let is_text = environment.get("LOG_FORMAT").map_or_else(|| stderr().is_terminal(), |format| format == "text");
-    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(stderr);
+    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(stderr).log_internal_errors(false);
     let started = if is_text {
         builder.with_ansi(stderr().is_terminal()).finish().with(filter).try_init()
     } else {

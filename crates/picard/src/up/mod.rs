@@ -7,6 +7,7 @@ mod demo;
 mod house;
 mod log;
 mod ready;
+mod round_robin;
 mod secrets;
 
 use std::net::SocketAddr;
@@ -40,6 +41,11 @@ pub struct UpArguments {
     /// WEB_DATABASE_URL, or the same name with `_web`; both are created when they are missing
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+
+    /// How many servers and web applications run behind the two addresses, each pair behind a proxy that gives every
+    /// request to the next one: to try out what several replicas do
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub replicas: u8,
 
     /// Add two people, ada and grace, with a few dozen memories
     #[arg(long)]

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::browser::{Browser, ENTER, Programs, TAB};
+use crate::house::TWO;
 use crate::kit::{Up, folder, http};
 
 const PASSWORD: &str = "seven quiet harbours";
@@ -111,9 +112,18 @@ fn challenge() -> String {
 
 #[tokio::test]
 async fn a_person_lets_a_program_in_and_ends_it_again() {
+    let_in_and_out(&[]).await;
+}
+
+#[tokio::test]
+async fn a_person_lets_a_program_in_at_one_server_and_ends_it_at_another_flt_17() {
+    let_in_and_out(&TWO).await;
+}
+
+async fn let_in_and_out(arguments: &[&str]) {
     let Some(programs) = Programs::installed() else { return };
     let folder = folder();
-    let up = Up::start(&folder.path().join("data"), &[]);
+    let up = Up::start(&folder.path().join("data"), arguments);
     let server = up.says("server_url");
     let browser = Browser::start(&programs, &server).await;
     let program = Program::register(server).await;

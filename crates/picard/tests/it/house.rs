@@ -1,24 +1,24 @@
-//! The whole house as people meet it: in a browser, and over HTTP as an application does.
+//! The whole house as people meet it: in a browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
 use rustix::process::Signal;
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::browser::{Browser, ENTER, Programs, TAB};
-use crate::kit::{Up, folder, http};
+use crate::kit::{Up, folder};
 
 pub(crate) const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
 pub(crate) const TEA: &str = "In the morning I drink green tea, never coffee.";
-const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday.";
+pub(crate) const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday.";
 /// Shares no word with the memory that answers it, except small ones.
-const QUESTION: &str = "Which musical instrument does my sibling know?";
+pub(crate) const QUESTION: &str = "Which musical instrument does my sibling know?";
 const VIOLA: &str = "My sister Clara has changed to the viola.";
 const PASSWORD: &str = "seven quiet harbours";
+/// Two servers and two web applications, each pair behind a proxy that gives every request to the next one.
+pub(crate) const TWO: [&str; 2] = ["--replicas", "2"];
 
 /// Both programs, and somebody in front of a browser.
 pub(crate) struct House {
@@ -30,9 +30,14 @@ pub(crate) struct House {
 impl House {
     /// None without a browser.
     pub(crate) async fn open() -> Option<Self> {
+        Self::open_with(&[]).await
+    }
+
+    /// The same with further arguments of `picard up`.
+    pub(crate) async fn open_with(arguments: &[&str]) -> Option<Self> {
         let programs = Programs::installed()?;
         let folder = folder();
-        let up = Up::start(&folder.path().join("data"), &[]);
+        let up = Up::start(&folder.path().join("data"), arguments);
         let browser = Browser::start(&programs, &up.says("web_url")).await;
         Some(Self { up, browser, _folder: folder })
     }
@@ -40,7 +45,16 @@ impl House {
 
 #[tokio::test]
 async fn a_person_registers_connects_writes_finds_edits_and_deletes() {
-    let Some(House { up, browser, _folder: folder }) = House::open().await else {
+    whole_journey(&[]).await;
+}
+
+#[tokio::test]
+async fn two_of_everything_behave_as_one_to_a_person() {
+    whole_journey(&TWO).await;
+}
+
+async fn whole_journey(arguments: &[&str]) {
+    let Some(House { up, browser, _folder: folder }) = House::open_with(arguments).await else {
         return;
     };
 
@@ -305,94 +319,4 @@ async fn look_at_searches(browser: &Browser) {
     browser.look("search").await;
     browser.open("/memories?tag=nothing").await;
     browser.look("memories-filtered").await;
-}
-
-#[tokio::test]
-async fn an_application_finds_over_http_what_it_wrote_over_http() {
-    let folder = folder();
-    let up = Up::start(&folder.path().join("data"), &[]);
-    let application = Application::register(&up).await;
-
-    for text in [TEA, CELLO, BICYCLE] {
-        application.tool("submit_memory", json!({ "text": text, "tags": ["house"] })).await;
-    }
-    let found = application.search(QUESTION, 3).await;
-
-    assert_eq!(found["memories"][0]["text"], CELLO, "{found}");
-    assert_eq!(found["memories"][0]["tags"], json!(["house"]), "{found}");
-    let password = first_password(&up).await;
-    let (_, said) = up.stop(Signal::TERM);
-    assert_eq!(said.matches(&password).count(), 1, "it is shown once");
-    assert!(!said.contains("Clara") && !said.contains(&application.token));
-}
-
-/// The administrator's password, as `picard up` tells it on the first start, a moment after its line.
-async fn first_password(up: &Up) -> String {
-    let begin = Instant::now();
-    loop {
-        let said = up.said();
-        if let Some((_, rest)) = said.split_once("admin, password ") {
-            return rest.split_whitespace().next().expect("it").to_owned();
-        }
-        assert!(begin.elapsed() < Duration::from_secs(30), "no password: {said}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// An application that is registered and acts for a person.
-struct Application {
-    http: Client,
-    server: String,
-    token: String,
-}
-
-impl Application {
-    async fn register(up: &Up) -> Self {
-        let (http, server) = (http(), up.says("server_url"));
-        let wanted = json!({
-            "client_name": "My script",
-            "redirect_uris": ["http://127.0.0.1/cb"],
-            "scopes": ["memories:read", "memories:write"],
-        });
-        let request = http
-            .post(format!("{server}/api/admin/clients/register"))
-            .basic_auth(up.says("admin_username"), Some(first_password(up).await));
-        let client = answer(request.json(&wanted)).await;
-        let wanted = json!({
-            "client_id": client["client_id"],
-            "client_secret": client["client_secret"],
-            "username": "grace",
-            "create_if_not_exists": true,
-        });
-        let request = http.post(format!("{server}/api/user-tokens/user-token"));
-        let tokens = answer(request.json(&wanted)).await;
-        let token = tokens["access_token"].as_str().expect("a token").to_owned();
-        Self { http, server, token }
-    }
-
-    async fn tool(&self, tool: &str, data: Value) -> Value {
-        let request = self.http.post(format!("{}/api/tools", self.server)).bearer_auth(&self.token);
-        answer(request.json(&json!({ "tool": tool, "data": data }))).await["data"].take()
-    }
-
-    /// Searches until so many memories are found: their embeddings may come a moment later.
-    async fn search(&self, query: &str, count: usize) -> Value {
-        let begin = Instant::now();
-        loop {
-            let found = self.tool("query_memory", json!({ "query": query })).await;
-            if found["memories"].as_array().is_some_and(|all| all.len() == count) {
-                return found;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(30), "{found}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-}
-
-async fn answer(request: reqwest::RequestBuilder) -> Value {
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status();
-    let body = answer.json().await.expect("JSON");
-    assert!(status.is_success(), "{status}: {body}");
-    body
 }

@@ -1,5 +1,6 @@
 //! Tests of the launcher: its parts, and the whole through the real binary.
 
+mod application;
 mod browser;
 mod command_line;
 mod consent;

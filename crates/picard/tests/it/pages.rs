@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::browser::Browser;
-use crate::house::{CELLO, House, TEA, connect, register, write};
+use crate::house::{CELLO, House, TEA, TWO, connect, register, write};
 
 /// What home, list and search may weigh, with everything that belongs to them.
 const BUDGET: f64 = 100.0 * 1024.0;
@@ -53,7 +53,16 @@ async fn check(browser: &Browser, path: &str) {
 
 #[tokio::test]
 async fn a_persona_answers_while_one_watches_and_names_its_sources() {
-    let Some(House { up, browser, _folder }) = House::open().await else {
+    ask_a_persona(&[]).await;
+}
+
+#[tokio::test]
+async fn a_persona_of_two_servers_answers_while_one_watches() {
+    ask_a_persona(&TWO).await;
+}
+
+async fn ask_a_persona(arguments: &[&str]) {
+    let Some(House { up, browser, _folder }) = House::open_with(arguments).await else {
         return;
     };
     register(&browser, "shirley").await;

@@ -36,8 +36,9 @@ pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
 pub(crate) async fn health(State(state): State<AppState>) -> Response {
     let health = state.app.health().await;
     let word = |is_up: bool| if is_up { "ok" } else { "unavailable" };
-    let all_well = health.is_database_up && health.is_embedding_up && health.llm != Condition::Failing;
-    let body = json!({
+    let are_tasks_well = !state.trouble.is_there();
+    let all_well = health.is_database_up && health.is_embedding_up && health.llm != Condition::Failing && are_tasks_well;
+    let mut body = json!({
         "status": if all_well { "ok" } else { "degraded" },
         "checks": {
             "database": word(health.is_database_up),
@@ -50,6 +51,9 @@ pub(crate) async fn health(State(state): State<AppState>) -> Response {
             "embedding_backlog": health.embedding_backlog,
         },
     });
+    if !are_tasks_well {
+        body["checks"]["tasks"] = word(false).into();
+    }
     let status = if health.is_database_up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
 }
@@ -64,7 +68,7 @@ pub(crate) async fn liveness() -> Json<Value> {
 #[utoipa::path(get, path = "/health/readiness", tag = "health", operation_id = "readiness", responses(
     (status = 200, description = "The server may get traffic", body = Value, example = json!({"status": "ok"})), (status = 503, description = "Not now")))]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Response {
-    if state.app.is_ready().await {
+    if !state.leaving.is_cancelled() && state.app.is_ready().await {
         Json(json!({ "status": "ok" })).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable" }))).into_response()

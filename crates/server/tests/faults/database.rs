@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use picard_crypto::hash_token;
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::kit::TestServer;
@@ -82,4 +84,60 @@ pub async fn locks() -> Outcome {
         outcome.wrong.push(format!("a request waited for {:?}", outcome.slowest));
     }
     outcome.recovered(recovery, Duration::from_secs(1))
+}
+
+/// FLT-07: a write and another transaction wait for each other until PostgreSQL ends one of them; meanwhile others change
+/// the same few memories in opposite order. The answer is a success, or asks to try again, and never 500.
+pub async fn deadlocks(cycles: usize) -> Outcome {
+    let postgres = Postgres::create().await.expect("a PostgreSQL");
+    let server = TestServer::spawn_at(postgres.url("picard"), &[]).await;
+    let (ada, bob) = (server.sign_in("ada").await, server.sign_in("bob").await);
+    let load = Load::begin(&server.url, &ada, 4);
+    let (first, second) = (server.remember(&bob, "first").await, server.remember(&bob, "second").await);
+    let mut other = PgConnection::connect(&postgres.url("picard")).await.expect("a connection");
+    let mut wrong = Vec::new();
+    for cycle in 0..cycles {
+        let key = format!("crossing-{cycle}");
+        let call = json!({ "tool": "update_memory", "data": { "memory_id": first, "text": format!("first {cycle}") } });
+        let send = || server.post("/api/tools").bearer_auth(&bob.token).header("idempotency-key", &key).json(&call).send();
+        let mut transaction = other.begin().await.expect("a transaction");
+        let lock = sqlx::query("SELECT 1 FROM memories WHERE id::text = $1 FOR UPDATE").bind(&first);
+        lock.execute(&mut *transaction).await.expect("a lock");
+        let crossing = async {
+            // By now the write has its key and waits for the memory.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let insert = "INSERT INTO idempotency_keys (user_id, key_hash, request_hash) VALUES ($1::uuid, $2, $3)";
+            let insert = sqlx::query(insert).bind(&bob.user_id).bind(hash_token(&key).to_vec()).bind(vec![0_u8; 32]);
+            // Whichever of the two PostgreSQL has chosen, the other goes on.
+            let _ = insert.execute(&mut *transaction).await;
+            transaction.rollback().await.expect("an end");
+        };
+        let (answer, ()) = tokio::join!(send(), crossing);
+        let status = answer.expect("an answer").status().as_u16();
+        if ![200, 409, 503].contains(&status) {
+            wrong.push(format!("a deadlock was answered with {status}"));
+        }
+        let again = send().await.expect("an answer").status();
+        if again != 200 {
+            wrong.push(format!("after a deadlock the same call was answered with {again}"));
+        }
+    }
+    let update = |number: usize| {
+        let id = if number.is_multiple_of(2) { &first } else { &second };
+        let data = match number % 4 {
+            0 | 3 => json!({ "tool": "update_memory", "data": { "memory_id": id, "text": format!("text {number}") } }),
+            _ => json!({ "tool": "modify_permissions", "data": { "memory_id": id, "permission": "public" } }),
+        };
+        server.post("/api/tools").bearer_auth(&bob.token).json(&data).send()
+    };
+    for answer in futures_util::future::join_all((0..64).map(update)).await {
+        let status = answer.expect("an answer").status().as_u16();
+        if ![200, 409, 412, 503].contains(&status) {
+            wrong.push(format!("a change among many was answered with {status}"));
+        }
+    }
+    let written = load.end().await;
+    let mut outcome = Outcome::of("FLT-07 transactions that cross", &server.database_url, &ada, written).await;
+    outcome.wrong.extend(wrong);
+    outcome
 }

@@ -13,6 +13,8 @@ use crate::outcome::Outcome;
 const ROWS: usize = 1_000;
 /// How long the imports may take after the last kill: what a killed server has begun is free after half a minute.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How much longer for each round: its rows have still to be stored.
+const EACH: Duration = Duration::from_secs(4);
 
 /// FLT-12: in each round an upload is sent, the server killed at another moment, and the upload repeated under its key.
 pub async fn kills(rounds: usize) -> Outcome {
@@ -37,7 +39,8 @@ pub async fn kills(rounds: usize) -> Outcome {
     let began = Instant::now();
     let mut connection = PgConnection::connect(&server.database_url).await.expect("a connection");
     let mut found = distinct(&mut connection).await;
-    while found < rounds * ROWS && began.elapsed() < PATIENCE {
+    let patience = PATIENCE + EACH * u32::try_from(rounds).unwrap_or(u32::MAX);
+    while found < rounds * ROWS && began.elapsed() < patience {
         tokio::time::sleep(Duration::from_millis(200)).await;
         found = distinct(&mut connection).await;
     }
@@ -55,7 +58,7 @@ pub async fn kills(rounds: usize) -> Outcome {
         duplicated: all.saturating_sub(acknowledged),
         ..Outcome::default()
     }
-    .recovered(recovery, PATIENCE)
+    .recovered(recovery, patience)
 }
 
 /// Each row has a tag of its own, which the database can read.

@@ -2,20 +2,28 @@
 //! says what it cost. `cargo test --workspace --test faults` is short; `FAULTS_CYCLES=100` repeats each fault more often.
 #![expect(unreachable_pub, reason = "the kit is one module of two binaries; pub says what tests use")]
 
+mod balancer;
 mod clock;
 mod database;
 mod disk;
+mod flips;
 mod import;
+mod kills;
 #[path = "../it/kit/mod.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod kit;
 mod load;
+mod model;
 mod network;
 mod outcome;
+mod programs;
 mod provider;
+mod rolling;
+mod surroundings;
 
 use std::process::ExitCode;
 
+use futures_util::future::{LocalBoxFuture, join_all};
 use outcome::Outcome;
 
 /// How often a fault is repeated, unless FAULTS_CYCLES says otherwise.
@@ -33,6 +41,43 @@ fn is_wanted() -> bool {
     !is_list && (names.peek().is_none() || names.any(|name| "faults".contains(&name)))
 }
 
+/// What runs beside each other: most faults are waited for.
+fn lanes(cycles: usize) -> Vec<LocalBoxFuture<'static, Vec<Outcome>>> {
+    let few = cycles.div_ceil(2);
+    vec![
+        Box::pin(async move {
+            vec![
+                Box::pin(network::slow()).await,
+                Box::pin(network::left()).await,
+                Box::pin(network::half_open()).await,
+                Box::pin(network::swallowed()).await,
+                Box::pin(provider::faults()).await,
+            ]
+        }),
+        Box::pin(async move {
+            vec![
+                Box::pin(import::kills(few)).await,
+                Box::pin(kills::during_key_rotation(few)).await,
+                Box::pin(kills::during_migrations(few)).await,
+                Box::pin(kills::during_embedding(few)).await,
+            ]
+        }),
+        Box::pin(async move {
+            vec![
+                Box::pin(rolling::restarts(3)).await,
+                Box::pin(database::deadlocks(few.min(20))).await,
+                Box::pin(disk::full()).await,
+                Box::pin(flips::of_permission(cycles * 5)).await,
+                Box::pin(model::faults()).await,
+                Box::pin(surroundings::full_log()).await,
+                Box::pin(surroundings::little_memory()).await,
+                Box::pin(clock::skew()).await,
+                Box::pin(clock::too_far()).await,
+            ]
+        }),
+    ]
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     if !is_wanted() {
@@ -42,17 +87,13 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cycles = cycles();
-    let outcomes = [
-        database::restarts(cycles).await,
-        database::lost_backends(cycles).await,
-        database::locks().await,
-        disk::full().await,
-        network::slow().await,
-        network::half_open().await,
-        provider::faults().await,
-        import::kills(cycles.div_ceil(2)).await,
-        clock::skew().await,
+    // How soon PostgreSQL's return is noticed is measured with nothing else at work.
+    let mut outcomes = vec![
+        Box::pin(database::restarts(cycles)).await,
+        Box::pin(database::lost_backends(cycles)).await,
+        Box::pin(database::locks()).await,
     ];
+    outcomes.extend(join_all(lanes(cycles)).await.into_iter().flatten());
     println!("\n{}", Outcome::HEADER);
     for outcome in &outcomes {
         println!("{outcome}");

@@ -52,6 +52,24 @@ async fn a_lease_that_ran_out_passes_the_job_on(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_text_that_two_jobs_ask_for_is_taken_once(pool: PgPool) {
+    let store = store(&pool);
+    let ada = account(&store, "ada").await;
+    memory(&store, ada, "tea at four").await;
+    memory(&store, ada, "cake at five").await;
+    // As a start does while the jobs of new texts wait.
+    assert_eq!(store.ask_for_missing_embeddings("model").await.expect("a number"), 2);
+
+    let taken = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
+
+    assert_eq!(taken.len(), 2, "two texts, four jobs");
+    let vectors = [vector(1.0)];
+    let embedded: Vec<_> = taken.iter().map(|text| (text, vectors.as_slice())).collect();
+    assert_eq!(store.finish_embeddings("model", &embedded, true).await.expect("an answer").len(), 2, "FLT-13");
+    assert_eq!(store.embedding_backlog("model").await.expect("a number"), 0);
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
 async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
     let store = store(&pool);
     let ada = account(&store, "ada").await;

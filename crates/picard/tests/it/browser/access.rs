@@ -19,21 +19,24 @@ const FIND: &str = "const done = arguments[arguments.length - 1];
 /// Notes every element that gets the focus, and whether one sees that.
 const WATCH: &str = "window.focused = new Set();
     window.unmarked = [];
-    document.addEventListener('focusin', ({ target }) => {
+    window.isMarked = (target) => {
         const style = getComputedStyle(target);
-        const isMarked = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-        if (!isMarked || !target.checkVisibility()) unmarked.push(target.outerHTML.slice(0, 200));
+        return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && target.checkVisibility();
+    };
+    document.addEventListener('focusin', ({ target }) => {
+        if (!isMarked(target)) unmarked.push(target);
         focused.add(target.type === 'radio' ? target.name : target);
     });
     document.activeElement?.blur();
     return document.querySelectorAll('a, button, input, select, textarea, summary').length;";
 
-/// Which visible controls never had the focus, and which had it without a sign of it.
+/// Which visible controls never had the focus, and which had it without a sign of it. The latter are asked once more: a busy
+/// browser may tell of the focus before it has looked at its styles.
 const MISSED: &str = "const controls = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex=\"0\"]';
     const wanted = [...document.querySelectorAll(controls)].filter((one) => one.checkVisibility() && !one.disabled);
     const missed = wanted.filter((one) => !focused.has(one.type === 'radio' ? one.name : one));
     return missed.map((one) => `out of reach: ${one.outerHTML.slice(0, 200)}`)
-        .concat(unmarked.map((html) => `no focus to be seen: ${html}`));";
+        .concat(unmarked.filter((one) => (one.focus(), !isMarked(one))).map((one) => `no focus to be seen: ${one.outerHTML.slice(0, 200)}`));";
 
 /// How much came over the line for this page, and how far its parts have moved.
 const MEASURE: &str = "const done = arguments[arguments.length - 1];

@@ -123,7 +123,7 @@ impl TestServer {
     }
 
     /// The command line of another server on the same database, behind the same public URL.
-    fn arguments(&self, more: &[&str]) -> Vec<String> {
+    pub fn arguments(&self, more: &[&str]) -> Vec<String> {
         let more: Vec<&str> = ["--public-url", &self.url].into_iter().chain(more.iter().copied()).collect();
         arguments(&self.database_url, &self.key, &self.provider, &more)
     }

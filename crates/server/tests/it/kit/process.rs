@@ -21,12 +21,13 @@ impl Process {
         self.child.kill().await.expect("a process that can be killed");
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Asks it to stop and waits until it has, in order.
     pub async fn stop(mut self) {
         let id = self.child.id().expect("it runs").to_string();
         let asked = Command::new("kill").arg(&id).status().await.expect("kill");
         assert!(asked.success());
-        self.child.wait().await.expect("its end");
+        let end = self.child.wait().await.expect("its end");
+        assert!(end.success(), "OPS-06: {end}");
     }
 }
 
