@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::App;
 use crate::patience::within;
+use crate::tally::Counted;
 
 /// The longest that the worker waits for the database; a provider has limits of its own.
 const LONGEST_STEP: Duration = Duration::from_secs(30);
@@ -202,7 +203,9 @@ impl EmbeddingWorker {
         self.app.0.embedding.is_failing.store(false, Ordering::Relaxed);
         let embedded = by_text(pending, &windows, &vectors);
         let store = self.app.store_embeddings(&embedded, embedder.model(), true);
-        within(LONGEST_STEP, store).await.map_err(Failure::Storage)
+        within(LONGEST_STEP, store).await.map_err(Failure::Storage)?;
+        self.app.0.tally.add(Counted::Embeddings, "text", "embedded", pending.len());
+        Ok(())
     }
 
     /// Puts texts back after a failure, or gives up on the one that cannot be embedded.
@@ -214,11 +217,13 @@ impl EmbeddingWorker {
             && (matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS)
         {
             tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
+            self.app.0.tally.add(Counted::Embeddings, "text", "refused", 1);
             return store.fail_embedding(model, text.memory_id, text.text_version, &reason).await;
         }
         if !self.app.0.embedding.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Embeddings cannot be made at the moment; memories are stored and wait.");
         }
+        self.app.0.tally.add(Counted::Embeddings, "text", "postponed", pending.len());
         let attempts = pending.iter().map(|text| text.attempts).max().unwrap_or(1);
         let ids: Vec<MemoryId> = pending.iter().map(|text| text.memory_id).collect();
         store.postpone_embeddings(model, &ids, pause(attempts, error), &reason).await

@@ -37,6 +37,7 @@ mod patience;
 mod people;
 mod personas;
 mod profile;
+mod query_vectors;
 mod recollection;
 mod reembedding;
 mod registration;
@@ -45,6 +46,7 @@ mod sign_in;
 mod sign_up;
 mod signing_keys;
 mod subscription;
+mod tally;
 mod tokens;
 mod tools;
 mod user_tokens;
@@ -102,6 +104,7 @@ pub use sign_in::{SESSION_LIFETIME, Session};
 pub use sign_up::{SignUp, SignUpError};
 pub use signing_keys::RELOAD_EVERY;
 pub use subscription::{Ended, Subscription, Watch, Watched};
+pub use tally::{Count, Counted};
 pub use tokens::{IssuedTokens, RefreshRequest, TokenError};
 pub use tools::{CallOptions, Progress};
 pub use user_tokens::UserTokenRequest;
@@ -140,6 +143,8 @@ struct Parts {
     embedder: Arc<dyn Embedder>,
     llm: Arc<dyn Llm>,
     spent: answers::Spent,
+    tally: tally::Tally,
+    query_vectors: query_vectors::QueryVectors,
     embedding: embedding::State,
     acts: acts::ActLog,
     changes: changes::Changes,
@@ -173,9 +178,11 @@ impl App {
             let signing_keys = SigningKeys::load(&store).await?;
             Ok(Self(Arc::new(Parts {
                 store,
+                query_vectors: query_vectors::QueryVectors::new(embedder.dimensions()),
                 embedder,
                 llm,
                 spent: answers::Spent::default(),
+                tally: tally::Tally::default(),
                 embedding: embedding::State::default(),
                 acts: acts::ActLog::default(),
                 changes: changes::Changes::default(),

@@ -1,6 +1,7 @@
 //! Finding memories by meaning, by word, and by both.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use picard_domain::commands::{MemoryFilter, QueryMemory};
@@ -12,6 +13,8 @@ use picard_storage::memories::{KeywordHits, Near, VectorQuery, WordQuery};
 use uuid::Uuid;
 
 use crate::App;
+use crate::query_vectors::QueryKey;
+use crate::tally::Counted;
 
 /// What is away when a query cannot be embedded.
 const BY_MEANING: &str = "Search by meaning";
@@ -81,7 +84,7 @@ impl App {
             let query = command.query.as_str();
             let mut mode = command.mode;
             let ranking = match mode {
-                SearchMode::Semantic => self.by_meaning(&search, query).await?,
+                SearchMode::Semantic => self.by_meaning(caller, &search, query).await?,
                 SearchMode::Keyword => self.by_word(caller, &search, query).await?,
                 // Words need no provider: with it away they are compared alone, and the answer says so.
                 SearchMode::Hybrid => match self.by_both(caller, &search, query).await {
@@ -92,6 +95,7 @@ impl App {
                     outcome => outcome?,
                 },
             };
+            self.0.tally.add(Counted::Searches, mode.as_str(), "ok", 1);
             let memories = self.read_found(reach, &ranking.best).await?;
             self.note_reads(caller, "search", memories.iter().map(|hit| &hit.memory));
             Ok(SearchHits { query: command.query.into(), mode, memories, total_found: ranking.total })
@@ -115,8 +119,8 @@ impl App {
         Ok(hits.into_iter().map(|hit| Recalled { has_words: with_words.contains(&hit.memory.id.0), hit }).collect())
     }
 
-    async fn by_meaning(&self, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
-        let vector = self.embed_query(query).await?;
+    async fn by_meaning(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
+        let vector = self.embed_query(caller, query).await?;
         let near = self.near(search, &vector, search.min_score, search.limit, false).await?;
         let score = |similarity: f64| similarity.clamp(0.0, 1.0);
         let best = near
@@ -144,7 +148,7 @@ impl App {
         // Whoever wants to know how much is at least so good makes us look at everything.
         let wanted = if search.min_score.is_some() { EVERYTHING } else { depth };
         let meaning = async {
-            let vector = self.embed_query(query).await?;
+            let vector = self.embed_query(caller, query).await?;
             let near = self.near(search, &vector, None, wanted, true).await?;
             Ok::<_, Error>((vector, near))
         };
@@ -254,11 +258,21 @@ impl App {
     }
 
     /// A query that is longer than the model's window is looked for by its beginning.
-    async fn embed_query(&self, query: &str) -> Result<Vector, Error> {
-        let windows = self.0.embedder.windows(query);
+    async fn embed_query(&self, caller: &Caller, query: &str) -> Result<Arc<Vector>, Error> {
+        let embedder = &self.0.embedder;
+        let windows = embedder.windows(query);
         let first = windows.first().copied().unwrap_or(query);
-        let vectors = self.0.embedder.embed(&[first]).await.map_err(|error| Error::unavailable(BY_MEANING, error))?;
-        vectors.into_iter().next().ok_or_else(|| Error::internal("the embedder answered without a vector"))
+        let key = QueryKey::new(caller.user_id, embedder.model(), first);
+        if let Some(vector) = self.0.query_vectors.find(&key) {
+            self.0.tally.add(Counted::QueryVectors, "query", "hit", 1);
+            return Ok(vector);
+        }
+        self.0.tally.add(Counted::QueryVectors, "query", "miss", 1);
+        let vectors = embedder.embed(&[first]).await.map_err(|error| Error::unavailable(BY_MEANING, error))?;
+        let first = vectors.into_iter().next();
+        let vector = Arc::new(first.ok_or_else(|| Error::internal("the embedder answered without a vector"))?);
+        self.0.query_vectors.keep(key, vector.clone());
+        Ok(vector)
     }
 }
 

@@ -23,6 +23,17 @@ pub enum TokenError {
     Other(Error),
 }
 
+impl TokenError {
+    /// The word that stands for it in an answer.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OAuth(error) => error.code,
+            Self::Other(error) => error.code(),
+        }
+    }
+}
+
 impl From<OAuthError> for TokenError {
     fn from(error: OAuthError) -> Self {
         Self::OAuth(error)

@@ -50,13 +50,17 @@ impl App {
         data: Value,
         options: CallOptions<'a>,
     ) -> BoxFuture<'a, Result<Box<RawValue>, Error>> {
-        let call = self.run_tool(caller, name, data, options);
-        match name {
-            // A model takes the time that it is given elsewhere.
-            "query_user" => call,
-            "submit_memories" => Box::pin(within(LONGEST_BATCH, call)),
-            _ => Box::pin(within(LONGEST_CALL, call)),
-        }
+        Box::pin(async move {
+            let call = self.run_tool(caller, name, data, options);
+            let outcome = match name {
+                // A model takes the time that it is given elsewhere.
+                "query_user" => call.await,
+                "submit_memories" => within(LONGEST_BATCH, call).await,
+                _ => within(LONGEST_CALL, call).await,
+            };
+            self.0.tally.call(catalogue::find(name).map_or("unknown", |tool| tool.name), &outcome);
+            outcome
+        })
     }
 
     fn run_tool<'a>(

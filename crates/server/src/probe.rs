@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
 use crate::running::application;
 use crate::state::AppState;
 use crate::tasks::Trouble;
@@ -48,6 +49,7 @@ pub fn probe(config: Config, public_url: String) -> BoxFuture<'static, Result<Pr
             is_https: false,
             leaving: CancellationToken::new(),
             large: crowd::places(),
+            metrics: Metrics::new(),
             trouble: Trouble::default(),
         };
         let nothing = || get(|| async { StatusCode::NO_CONTENT });

@@ -31,6 +31,7 @@ pub(crate) async fn observe(State(state): State<AppState>, mut request: Request,
         let mut response = next.run(request).await;
         // The route instead of the path: a path can hold what does not belong into a log.
         let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+        state.metrics.request(&method, &route, response.status(), began.elapsed());
         tracing::info!(
             http.request.method = %method, http.route = &*route, http.response.status_code = response.status().as_u16(),
             duration_ms = began.elapsed().as_secs_f64() * 1_000.0, "A request was answered."

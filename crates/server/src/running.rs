@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::bearer::{Resource, refuse};
+use crate::metrics::Metrics;
 use crate::state::AppState;
 use crate::tasks::Tasks;
 use crate::{Config, DynamicRegistration, McpModeName, crowd, llm, openapi, router};
@@ -303,7 +304,8 @@ pub fn start_with(
         let mcp = door(app.clone(), &settings, refuse);
         let document = openapi::document(&public_url);
         let (stop, leaving) = (CancellationToken::new(), CancellationToken::new());
-        let tasks = Tasks::begin(&config, &app, hearing, &stop);
+        let metrics = Metrics::new();
+        let tasks = Tasks::begin(&config, &app, &metrics, hearing, &stop);
         let state = AppState {
             app: app.clone(),
             openapi: document.to_string().into(),
@@ -312,6 +314,7 @@ pub fn start_with(
             is_https: public_url.starts_with("https://"),
             leaving: leaving.clone(),
             large: crowd::places(),
+            metrics,
             trouble: tasks.trouble(),
         };
         let service = router::router(state, &mcp).into_make_service_with_connect_info::<SocketAddr>();

@@ -8,6 +8,7 @@ use picard_app::App;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
 use crate::tasks::Trouble;
 
 /// The one state of the router; cheap to clone.
@@ -27,6 +28,8 @@ pub(crate) struct AppState {
     pub(crate) leaving: CancellationToken,
     /// Places for requests with large bodies.
     pub(crate) large: Arc<Semaphore>,
+    /// What is counted for the operator.
+    pub(crate) metrics: Arc<Metrics>,
     /// Whether all background tasks are well.
     pub(crate) trouble: Trouble,
 }

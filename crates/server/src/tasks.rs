@@ -9,7 +9,8 @@ use picard_app::{App, EmbeddingWorker, Hearing, ImportWorker, RELOAD_EVERY, keep
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, metrics};
+use crate::Config;
+use crate::metrics::{self, Metrics};
 
 /// Before a task that has crashed begins again; twice as long each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -39,7 +40,7 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Begins everything that a server does by itself.
-    pub(crate) fn begin(config: &Config, app: &App, hearing: Hearing, stop: &CancellationToken) -> Self {
+    pub(crate) fn begin(config: &Config, app: &App, metrics: &Arc<Metrics>, hearing: Hearing, stop: &CancellationToken) -> Self {
         let mut tasks = Self { handles: Vec::new(), trouble: Trouble::default(), stop: stop.clone() };
         let of = app.clone();
         tasks.add("embeddings", move |stop| EmbeddingWorker::new(of.clone()).run(stop));
@@ -59,8 +60,10 @@ impl Tasks {
             None => Hearing::resume(of.clone(), stop),
         });
         if let Some(address) = config.metrics_addr.0 {
-            let of = app.clone();
-            tasks.add("metrics", move |stop| Box::pin(metrics::serve(of.clone(), address, stop)));
+            let (of, figures, trouble) = (app.clone(), metrics.clone(), tasks.trouble());
+            tasks.add("metrics", move |stop| {
+                Box::pin(metrics::serve(of.clone(), figures.clone(), trouble.clone(), address, stop))
+            });
         }
         tasks
     }

@@ -78,6 +78,11 @@ impl Store {
         sqlx::query_scalar!("SELECT 1").fetch_one(&self.pool).await.map_err(storage_error).map(|_| ())
     }
 
+    /// Open connections, and how many of them nobody uses at the moment.
+    pub fn pool_connections(&self) -> (usize, usize) {
+        (self.pool.size() as usize, self.pool.num_idle())
+    }
+
     /// Waits until every connection has come back and closes them.
     pub async fn close(&self) {
         if let Some(replica) = &self.replica {

@@ -14,6 +14,7 @@ mod mcp;
 mod provider;
 mod report;
 mod server;
+mod soak;
 mod starts;
 mod texts;
 
@@ -44,6 +45,10 @@ pub struct BenchArguments {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub memories: u32,
 
+    /// Measure nothing and run for so many minutes at half of what this machine can do; fails when memory, open files or connections grow
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1_440))]
+    pub soak_minutes: Option<u64>,
+
     /// Also write everything that was measured into this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -52,6 +57,15 @@ pub struct BenchArguments {
 /// Measures everything and prints a table. A target that is missed is shown and is no failure.
 pub async fn run(arguments: &BenchArguments, environment: &Environment) -> Result<ExitCode, Problem> {
     let mut signals = StopSignals::listen()?;
+    if let Some(minutes) = arguments.soak_minutes {
+        return tokio::select! {
+            outcome = soak(arguments, environment, minutes) => outcome.map(|()| ExitCode::SUCCESS),
+            _ = signals.next() => {
+                eprintln!("picard: stopped");
+                Ok(ExitCode::FAILURE)
+            }
+        };
+    }
     let report = tokio::select! {
         report = measure(arguments, environment) => report?,
         _ = signals.next() => {
@@ -64,6 +78,11 @@ pub async fn run(arguments: &BenchArguments, environment: &Environment) -> Resul
         report.write_json(file)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn soak(arguments: &BenchArguments, environment: &Environment, minutes: u64) -> Result<(), Problem> {
+    let mut ground = Ground::prepare(environment).await?;
+    soak::run(&mut ground, arguments.memories, minutes).await
 }
 
 async fn measure(arguments: &BenchArguments, environment: &Environment) -> Result<Report, Problem> {

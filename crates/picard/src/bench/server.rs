@@ -66,6 +66,11 @@ impl Server {
         }
     }
 
+    /// Its process.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Its resident memory in bytes; nothing where the system does not tell (it does on Linux).
     pub(super) fn resident_bytes(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;

@@ -5,6 +5,7 @@ mod browser;
 mod command_line;
 mod consent;
 mod db_run;
+mod deployment;
 mod house;
 mod kit;
 mod locks;

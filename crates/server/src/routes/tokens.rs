@@ -14,6 +14,8 @@ use crate::body::{OAuthBody, Parameters};
 use crate::oauth_error::OAuthProblem;
 use crate::state::AppState;
 
+const GRANT_TYPES: [&str; 2] = ["authorization_code", "refresh_token"];
+
 /// A request for tokens.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the form itself is read by OAuthBody")]
@@ -93,7 +95,11 @@ pub(crate) async fn token(State(state): State<AppState>, request: Request) -> Re
         Err(problem) => return problem.into_response(),
     };
     let is_basic = body.authorization().is_some();
-    match exchange(&state, &body).await {
+    let exchanged = exchange(&state, &body).await;
+    let grant_type = body.parameters.as_ref().ok().and_then(|parameters| parameters.get("grant_type"));
+    let grant_type = grant_type.and_then(|given| GRANT_TYPES.into_iter().find(|known| *known == given)).unwrap_or("other");
+    state.metrics.token_request(grant_type, exchanged.as_ref().err().map_or("issued", TokenError::code));
+    match exchanged {
         Ok(issued) => unstored(tokens(&issued)),
         Err(error) => OAuthProblem::new(error, is_basic).into_response(),
     }
@@ -102,7 +108,7 @@ pub(crate) async fn token(State(state): State<AppState>, request: Request) -> Re
 async fn exchange(state: &AppState, body: &OAuthBody) -> Result<IssuedTokens, TokenError> {
     let parameters = body.parameters.as_ref().map_err(Clone::clone)?;
     let grant_type = parameters.require("grant_type")?;
-    if !matches!(grant_type, "authorization_code" | "refresh_token") {
+    if !GRANT_TYPES.contains(&grant_type) {
         return Err(OAuthError::unsupported_grant_type("The grant types are: authorization_code, refresh_token.").into());
     }
     let credentials = credentials(body, parameters)?;

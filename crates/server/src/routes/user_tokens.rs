@@ -48,7 +48,9 @@ pub(crate) async fn user_token(State(state): State<AppState>, request: Request) 
         Err(problem) => return problem.into_response(),
     };
     let is_basic = body.authorization().is_some();
-    match issue(&state, &body).await {
+    let issued = issue(&state, &body).await;
+    state.metrics.token_request("user_token", issued.as_ref().err().map_or("issued", TokenError::code));
+    match issued {
         Ok(issued) => {
             let mut answer = tokens(&issued);
             answer["user_id"] = issued.user_id.to_string().into();

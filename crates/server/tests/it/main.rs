@@ -32,6 +32,7 @@ mod maintenance;
 mod matrix;
 mod mcp;
 mod memories;
+mod metrics;
 mod once;
 mod pages;
 mod personas;
