@@ -107,7 +107,7 @@ impl Store {
                  SELECT m.id, m.user_id, $3, w.position - 1, w.embedding,
                         CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
                  FROM m, unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)
-                 ON CONFLICT (memory_id, model, position) DO UPDATE SET
+                 ON CONFLICT ON CONSTRAINT memory_embeddings_pkey DO UPDATE SET
                      embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public,
                      changed_in = EXCLUDED.changed_in
              )
@@ -157,7 +157,7 @@ impl Store {
                  SELECT m.id, m.user_id, $4, w.position, w.embedding,
                         CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END, m.permission = 'public'
                  FROM m JOIN unnest($5::uuid[], $6::smallint[], $7::halfvec[]) AS w (id, position, embedding) ON w.id = m.id
-                 ON CONFLICT (memory_id, model, position) DO UPDATE SET
+                 ON CONFLICT ON CONSTRAINT memory_embeddings_pkey DO UPDATE SET
                      embedding = EXCLUDED.embedding, bits = EXCLUDED.bits, is_public = EXCLUDED.is_public,
                      changed_in = EXCLUDED.changed_in
              )

@@ -170,7 +170,7 @@ impl Store {
         let hashed = hasher.hash(text, is_open);
         sqlx::query!(
             "INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (memory_id) DO UPDATE SET
+             ON CONFLICT ON CONSTRAINT memory_words_pkey DO UPDATE SET
                  length = EXCLUDED.length, words = EXCLUDED.words, counts = EXCLUDED.counts, open_words = EXCLUDED.open_words",
             id.0,
             owner.0,
@@ -304,7 +304,7 @@ async fn write_vectors(
 async fn ask_for_embedding(transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: MemoryId) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO embedding_jobs (memory_id, user_id) VALUES ($1, $2)
-         ON CONFLICT (memory_id, model) DO UPDATE SET run_after = now(), attempts = 0, failed_at = NULL, last_error = NULL",
+         ON CONFLICT ON CONSTRAINT embedding_jobs_pkey DO UPDATE SET run_after = now(), attempts = 0, failed_at = NULL, last_error = NULL",
         id.0,
         owner.0,
     )
