@@ -9,6 +9,7 @@ use picard_domain::query::{SearchHit, SearchHits, SearchMode, SearchScope};
 use picard_domain::ranking::{Fusion, Occurrences, bm25};
 use picard_domain::words::words_of_query;
 use picard_domain::{Caller, Error, Memory, Reach, Scope, Vector};
+use picard_storage::CurrentIndex;
 use picard_storage::memories::{KeywordHits, Near, VectorQuery, WordQuery};
 use uuid::Uuid;
 
@@ -42,6 +43,8 @@ pub(crate) struct Recalled {
 struct Ranking {
     best: Vec<Found>,
     total: i64,
+    /// What the similarities are to be compared with once more, because they are estimates.
+    exactly: Option<Arc<Vector>>,
 }
 
 /// A search as it was asked for.
@@ -96,7 +99,7 @@ impl App {
                 },
             };
             self.0.tally.add(Counted::Searches, mode.as_str(), "ok", 1);
-            let memories = self.read_found(reach, &ranking.best).await?;
+            let memories = self.read_found(reach, &ranking).await?;
             self.note_reads(caller, "search", memories.iter().map(|hit| &hit.memory));
             Ok(SearchHits { query: command.query.into(), mode, memories, total_found: ranking.total })
         })
@@ -115,13 +118,15 @@ impl App {
             outcome => outcome?,
         };
         let with_words: HashSet<Uuid> = ranking.best.iter().filter(|found| found.has_words).map(|found| found.id).collect();
-        let hits = self.read_found(reach, &ranking.best).await?;
+        let hits = self.read_found(reach, &ranking).await?;
         Ok(hits.into_iter().map(|hit| Recalled { has_words: with_words.contains(&hit.memory.id.0), hit }).collect())
     }
 
     async fn by_meaning(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
         let vector = self.embed_query(caller, query).await?;
-        let near = self.near(search, &vector, search.min_score, search.limit, false).await?;
+        let current = self.0.store.current(&search.reaches, search.filter).await?;
+        let wanted = self.vector_query(&vector, search.min_score, search.limit, false);
+        let near = self.near(search, &wanted, current.as_ref()).await?;
         let score = |similarity: f64| similarity.clamp(0.0, 1.0);
         let best = near
             .rows
@@ -133,11 +138,12 @@ impl App {
                 has_words: false,
             })
             .collect();
-        Ok(Ranking { best, total: near.total })
+        Ok(Ranking { best, total: near.total, exactly: None })
     }
 
     async fn by_word(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Ranking, Error> {
-        let scores = self.word_scores(caller, search, query).await?;
+        let current = self.0.store.current(&search.reaches, search.filter).await?;
+        let scores = self.word_scores(caller, search, query, current.as_ref()).await?;
         let found = scores.into_iter().map(|(id, score)| Found { id, score, similarity: None, has_words: true });
         Ok(ranked(found.collect(), search))
     }
@@ -147,12 +153,14 @@ impl App {
         let depth = CANDIDATES.max(search.limit);
         // Whoever wants to know how much is at least so good makes us look at everything.
         let wanted = if search.min_score.is_some() { EVERYTHING } else { depth };
+        let current = self.0.store.current(&search.reaches, search.filter).await?;
         let meaning = async {
             let vector = self.embed_query(caller, query).await?;
-            let near = self.near(search, &vector, None, wanted, true).await?;
+            let near = self.near(search, &self.vector_query(&vector, None, wanted, true), current.as_ref()).await?;
             Ok::<_, Error>((vector, near))
         };
-        let ((vector, near), mut by_word) = tokio::try_join!(meaning, self.word_scores(caller, search, query))?;
+        let words = self.word_scores(caller, search, query, current.as_ref());
+        let ((vector, near), mut by_word) = tokio::try_join!(meaning, words)?;
         let nearest: HashSet<Uuid> = near.rows.iter().map(|row| row.memory_id).collect();
         let mut words: HashMap<Uuid, f64> = by_word.iter().copied().filter(|(id, _)| nearest.contains(id)).collect();
         keep_best(&mut by_word, wanted);
@@ -176,27 +184,13 @@ impl App {
             let pending = others.iter().filter(|id| !similarities.contains_key(id)).count();
             ranking.total = near.total + i64::try_from(pending).unwrap_or(0);
         }
-        if near.is_estimated {
-            // Estimates order what is found; what is told is exact.
-            let ids: Vec<Uuid> = ranking.best.iter().map(|found| found.id).collect();
-            let wanted = self.vector_query(&vector, None, depth, false);
-            let exact = self.0.store.similarities(caller.user_id, &ids, &wanted).await?;
-            let exact: HashMap<Uuid, f64> = exact.into_iter().map(|row| (row.memory_id, row.similarity)).collect();
-            ranking.best.iter_mut().for_each(|found| found.similarity = exact.get(&found.id).copied());
-        }
+        // Estimates order what is found; what is told is exact.
+        ranking.exactly = near.is_estimated.then_some(vector);
         Ok(ranking)
     }
 
-    async fn near(
-        &self,
-        search: &Search<'_>,
-        vector: &Vector,
-        min: Option<f64>,
-        limit: usize,
-        may_estimate: bool,
-    ) -> Result<Near, Error> {
-        let wanted = self.vector_query(vector, min, limit, may_estimate);
-        let parts = search.reaches.iter().map(|&reach| self.0.store.near(reach, search.filter, &wanted));
+    async fn near(&self, search: &Search<'_>, wanted: &VectorQuery<'_>, current: Option<&CurrentIndex>) -> Result<Near, Error> {
+        let parts = search.reaches.iter().map(|&reach| self.0.store.near(reach, search.filter, wanted, current));
         let mut all = Near::default();
         for part in try_join_all(parts).await? {
             all.rows.extend(part.rows);
@@ -204,7 +198,7 @@ impl App {
             all.is_estimated |= part.is_estimated;
         }
         all.rows.sort_by(|left, right| right.similarity.total_cmp(&left.similarity).then(left.memory_id.cmp(&right.memory_id)));
-        all.rows.truncate(limit);
+        all.rows.truncate(wanted.limit as usize);
         Ok(all)
     }
 
@@ -221,13 +215,19 @@ impl App {
 
     /// BM25 of every memory that passes the filter and has one of the words; how rare a word is, is counted over
     /// everything within reach.
-    async fn word_scores(&self, caller: &Caller, search: &Search<'_>, query: &str) -> Result<Vec<(Uuid, f64)>, Error> {
+    async fn word_scores(
+        &self,
+        caller: &Caller,
+        search: &Search<'_>,
+        query: &str,
+        current: Option<&CurrentIndex>,
+    ) -> Result<Vec<(Uuid, f64)>, Error> {
         let words = words_of_query(query);
         if words.is_empty() {
             return Ok(Vec::new());
         }
         let words: WordQuery = self.0.store.hash_query(caller.user_id, &words).await?;
-        let parts = search.reaches.iter().map(|&reach| self.0.store.keyword_hits(reach, search.filter, &words));
+        let parts = search.reaches.iter().map(|&reach| self.0.store.keyword_hits(reach, search.filter, &words, current));
         let mut all = KeywordHits::default();
         for part in try_join_all(parts).await? {
             all.rows.extend(part.rows);
@@ -243,16 +243,20 @@ impl App {
         Ok(scored.map(|(row, score)| (row.memory_id, score)).collect())
     }
 
-    async fn read_found(&self, reach: Reach, found: &[Found]) -> Result<Vec<SearchHit>, Error> {
+    async fn read_found(&self, reach: Reach, ranking: &Ranking) -> Result<Vec<SearchHit>, Error> {
+        let found = &ranking.best;
         if found.is_empty() {
             return Ok(Vec::new());
         }
         let ids: Vec<Uuid> = found.iter().map(|found| found.id).collect();
-        let memories = self.0.store.memories_by_id(reach, &ids).await?;
-        let mut memories: HashMap<Uuid, Memory> = memories.into_iter().map(|memory| (memory.id.0, memory)).collect();
+        let wanted = ranking.exactly.as_deref().map(|vector| self.vector_query(vector, None, found.len(), false));
+        let memories = self.0.store.memories_by_id(reach, &ids, wanted.as_ref()).await?;
+        let by_id = |(memory, exact): (Memory, Option<f64>)| (memory.id.0, (memory, exact));
+        let mut memories: HashMap<Uuid, (Memory, Option<f64>)> = memories.into_iter().map(by_id).collect();
         let hit = |found: &Found| {
-            let memory = memories.remove(&found.id)?;
-            Some(SearchHit { memory, score: found.score, similarity: found.similarity })
+            let (memory, exact) = memories.remove(&found.id)?;
+            let similarity = if wanted.is_some() { exact } else { found.similarity };
+            Some(SearchHit { memory, score: found.score, similarity })
         };
         Ok(found.iter().filter_map(hit).collect())
     }
@@ -292,5 +296,5 @@ fn ranked(mut found: Vec<Found>, search: &Search<'_>) -> Ranking {
     let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
     found.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.id.cmp(&right.id)));
     found.truncate(search.limit);
-    Ranking { best: found, total }
+    Ranking { best: found, total, exactly: None }
 }

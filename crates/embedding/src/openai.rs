@@ -87,7 +87,12 @@ impl OpenAiCompatible {
     }
 
     async fn attempt(&self, texts: &[&str]) -> Result<Vec<Vector>, Failure> {
-        let body = Body { model: &self.asked_model, input: texts, dimensions: self.asked_dimensions, encoding_format: "float" };
+        let body = Body {
+            model: &self.asked_model,
+            input: texts,
+            dimensions: self.asked_dimensions,
+            encoding_format: wire::ENCODING_FORMAT,
+        };
         let mut request = self.http.post(self.endpoint.clone()).json(&body);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());

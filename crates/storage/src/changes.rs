@@ -77,7 +77,7 @@ impl Store {
     /// # Errors
     /// As every statement.
     pub async fn hear_changes(&self) -> Result<ChangeListener, Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await.map_err(storage_error)?;
+        let mut listener = PgListener::connect_with(self.pool.pool()).await.map_err(storage_error)?;
         listener.ignore_pool_close_event(true);
         listener.listen_all([CHANNEL, mcp_sessions::CHANNEL]).await.map_err(storage_error)?;
         Ok(ChangeListener { listener })

@@ -11,6 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::error::storage_error;
+use crate::known_keys::KnownKeys;
+use crate::pool::{Pool, REST};
 use crate::replica::Replica;
 use crate::search_index::SearchIndexes;
 
@@ -32,11 +34,13 @@ pub struct DatabaseSettings {
 /// The server's database together with the keys that open it; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) clock: Clock,
     /// Read when it is first needed; it never changes.
     pub(crate) open_words: Arc<OnceLock<Arc<KeyedHash>>>,
+    /// Of people who are at work.
+    pub(crate) known_keys: Arc<KnownKeys>,
     /// A copy for reads that take long.
     pub(crate) replica: Option<Arc<Replica>>,
     /// What people search who search often.
@@ -47,7 +51,15 @@ impl Store {
     /// Uses an existing pool.
     #[must_use]
     pub fn new(pool: PgPool, keys: Arc<KeyRing>, clock: Clock) -> Self {
-        Self { pool, keys, clock, open_words: Arc::default(), replica: None, indexes: Arc::default() }
+        Self {
+            pool: Pool::new(pool),
+            keys,
+            clock,
+            open_words: Arc::default(),
+            known_keys: Arc::default(),
+            replica: None,
+            indexes: Arc::default(),
+        }
     }
 
     /// Makes a pool that connects when it is first used.
@@ -80,7 +92,7 @@ impl Store {
 
     /// Open connections, and how many of them nobody uses at the moment.
     pub fn pool_connections(&self) -> (usize, usize) {
-        (self.pool.size() as usize, self.pool.num_idle())
+        self.pool.count()
     }
 
     /// Waits until every connection has come back and closes them.
@@ -113,7 +125,7 @@ pub(crate) fn pool(settings: &DatabaseSettings, patience: Duration) -> Result<Pg
         // Asking a connection that was used a moment ago whether it is alive costs a round trip for nothing.
         .before_acquire(|connection, meta| {
             Box::pin(async move {
-                if meta.idle_for > Duration::from_secs(1) { is_alive(connection).await } else { Ok(true) }
+                if meta.idle_for > REST { is_alive(connection).await } else { Ok(true) }
             })
         })
         // Whoever was waiting for an answer may have left: then it is not known when one will come.
@@ -124,7 +136,7 @@ pub(crate) fn pool(settings: &DatabaseSettings, patience: Duration) -> Result<Pg
 
 /// Whether a connection answers soon. One whose bytes nobody takes never says so, and would keep its place in the pool
 /// for ever (FLT-06).
-async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+pub(crate) async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let answer = tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await;
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }

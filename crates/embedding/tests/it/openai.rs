@@ -59,7 +59,7 @@ async fn the_request_is_what_the_api_describes() {
     let received = &provider.received()[0];
     assert_eq!(received.path, "/v1/embeddings");
     assert_eq!(received.authorization.as_deref(), Some(format!("Bearer {KEY}").as_str()));
-    let body = json!({"model": "test-model", "input": [TEXT, "b"], "dimensions": 2, "encoding_format": "float"});
+    let body = json!({"model": "test-model", "input": [TEXT, "b"], "dimensions": 2, "encoding_format": "base64"});
     assert_eq!(received.body, body);
 }
 

@@ -79,6 +79,24 @@ impl BareSearch {
         found.map_err(|error| explain("search without the server", &error))
     }
 
+    /// The statement with everything in it, for a program that binds nothing.
+    pub(super) fn literal(&self, vector: &[f32]) -> Result<String, Problem> {
+        let numbers: Vec<String> = vector.iter().map(ToString::to_string).collect();
+        let mut statement = self.statement.clone();
+        // The highest number first: `$1` begins `$10`, too.
+        for (number, kind) in self.parameters.iter().enumerate().rev() {
+            let value = match kind.as_str() {
+                "halfvec" => format!("'[{}]'::halfvec", numbers.join(",")),
+                "text" => format!("'{}'::text", self.model),
+                "uuid" => format!("'{}'::uuid", self.owner),
+                "int8" => format!("{}::bigint", wanted(vector)),
+                other => return Err(unknown(other)),
+            };
+            statement = statement.replace(&format!("${}", number + 1), &value);
+        }
+        Ok(statement)
+    }
+
     fn arguments(&self, vector: &[f32]) -> Result<PgArguments, Problem> {
         let mut arguments = PgArguments::default();
         for kind in &self.parameters {
@@ -86,18 +104,22 @@ impl BareSearch {
                 "halfvec" => arguments.add(HalfVector::from_f32_slice(vector)),
                 "text" => arguments.add(&self.model),
                 "uuid" => arguments.add(self.owner),
-                // So many windows for the hits, and so many candidates by signs for each.
-                "int8" => arguments.add(if vector.len() > 512 { LIMIT * 20 } else { LIMIT * 2 }),
-                other => {
-                    return Err(Problem::new(format!(
-                        "the server's search has a parameter of the type {other}, which the bench does not know"
-                    )));
-                }
+                "int8" => arguments.add(wanted(vector)),
+                other => return Err(unknown(other)),
             };
             added.map_err(|error| Problem::from_error("bind a parameter of the search", error.as_ref()))?;
         }
         Ok(arguments)
     }
+}
+
+/// So many windows for the hits, and so many candidates by signs for each.
+fn wanted(vector: &[f32]) -> i64 {
+    if vector.len() > 512 { LIMIT * 20 } else { LIMIT * 2 }
+}
+
+fn unknown(kind: &str) -> Problem {
+    Problem::new(format!("the server's search has a parameter of the type {kind}, which the bench does not know"))
 }
 
 /// PostgreSQL remembers the last statement of each connection.

@@ -33,6 +33,7 @@ const STATEMENT_BYTES: u32 = 16_384;
 /// The bench's own house. The order of the fields is the order in which they end.
 pub(super) struct Ground {
     cluster: Cluster,
+    installation: Installation,
     pub(super) folder: PathBuf,
     kept: EnvFile,
     model_dir: PathBuf,
@@ -61,12 +62,17 @@ impl Ground {
             password: value(&kept, "SUPERUSER_PASSWORD"),
             last_port: None,
         };
-        let cluster = start(&plan, installation).await?;
+        let cluster = start(&plan, installation.clone()).await?;
         for name in [DATABASE, LONG_DATABASE] {
             let owned = Owned { name, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
             ensure_owned(&cluster, &owned).await?;
         }
-        Ok(Self { cluster, folder, kept, model_dir, _lock: lock })
+        Ok(Self { cluster, installation, folder, kept, model_dir, _lock: lock })
+    }
+
+    /// One of PostgreSQL's own programs.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.installation.program(name)
     }
 
     /// The server's database as the server's own role.

@@ -9,8 +9,11 @@ mod comparison;
 mod corpus;
 mod figures;
 mod ground;
+mod limits;
+mod load;
 mod long_vectors;
 mod mcp;
+mod pgbench;
 mod provider;
 mod report;
 mod server;
@@ -49,9 +52,24 @@ pub struct BenchArguments {
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1_440))]
     pub soak_minutes: Option<u64>,
 
+    /// Measure only these; everything if none is named
+    #[arg(long = "part", value_name = "PART", value_enum)]
+    pub parts: Vec<Part>,
+
     /// Also write everything that was measured into this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Tools with the local model, bearer tokens, calls over MCP
+    Model,
+    /// Batches, searches of long vectors, and the limits of the machine, with a provider that costs nothing
+    Limits,
+    /// Starts, and memory without the model
+    Starts,
 }
 
 /// Measures everything and prints a table. A target that is missed is shown and is no failure.
@@ -92,9 +110,20 @@ async fn measure(arguments: &BenchArguments, environment: &Environment) -> Resul
     }
     let seconds = Duration::from_secs(arguments.seconds);
     let mut ground = Ground::prepare(environment).await?;
-    let mut measurements = with_model(&mut ground, arguments, seconds).await?;
-    eprintln!("picard: measuring the start of picard-server");
-    measurements.extend(starts::measure(&ground, seconds).await?);
+    let is_wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let mut measurements = Vec::new();
+    if is_wanted(Part::Model) {
+        measurements.extend(with_model(&mut ground, arguments, seconds).await?);
+    }
+    if is_wanted(Part::Limits) {
+        let http = rest::client()?;
+        eprintln!("picard: measuring batches, and searches of long vectors");
+        measurements.extend(long_vectors::measure(&mut ground, &http, arguments.memories, seconds).await?);
+    }
+    if is_wanted(Part::Starts) {
+        eprintln!("picard: measuring the start of picard-server");
+        measurements.extend(starts::measure(&ground, seconds).await?);
+    }
     Ok(Report { seconds: arguments.seconds, memories: arguments.memories, measurements })
 }
 
@@ -119,7 +148,5 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     eprintln!("picard: measuring calls over MCP");
     let calls = mcp::measure(&http, &reader.0, &server.url, seconds).await?;
     server.stop().await;
-    eprintln!("picard: measuring batches, and searches of long vectors");
-    let long = long_vectors::measure(ground, &http, arguments.memories, seconds).await?;
-    Ok([vec![submit], query, vec![bearer], calls, long].concat())
+    Ok([vec![submit], query, vec![bearer], calls].concat())
 }

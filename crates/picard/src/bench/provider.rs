@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -53,8 +55,9 @@ impl Drop for Provider {
 
 async fn embeddings(State(words): State<Words>, Json(request): Json<Value>) -> Json<Value> {
     let texts = request["input"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let data: Vec<Value> =
-        texts.enumerate().map(|(index, text)| json!({ "index": index, "embedding": vector(&words, text) })).collect();
+    let bytes = |text: &str| vector(&words, text).into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+    let item = |(index, text): (usize, &str)| json!({ "index": index, "embedding": BASE64_STANDARD.encode(bytes(text)) });
+    let data: Vec<Value> = texts.enumerate().map(item).collect();
     Json(json!({ "object": "list", "model": request["model"], "data": data, "usage": { "prompt_tokens": 0, "total_tokens": 0 } }))
 }
 

@@ -19,6 +19,40 @@ pub(super) enum Unit {
     Mebibytes,
     #[serde(rename = "%")]
     Percent,
+    #[serde(rename = "1/s")]
+    PerSecond,
+}
+
+/// What a median has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Target {
+    /// This or less.
+    AtMost(f64),
+    /// This or more.
+    AtLeast(f64),
+    /// Measured to compare with.
+    None,
+}
+
+impl Target {
+    fn is_met_by(self, median: f64) -> bool {
+        match self {
+            Self::AtMost(limit) => median <= limit,
+            Self::AtLeast(limit) => median >= limit,
+            Self::None => true,
+        }
+    }
+
+    /// The line below a measurement.
+    fn verdict(self, unit: &str, is_met: bool) -> Option<String> {
+        let (word, limit) = match self {
+            Self::AtMost(limit) => ("at most", limit),
+            Self::AtLeast(limit) => ("at least", limit),
+            Self::None => return None,
+        };
+        Some(format!("  target: {word} {limit} {unit}: {}\n", if is_met { "met" } else { "MISSED" }))
+    }
 }
 
 impl Unit {
@@ -27,6 +61,7 @@ impl Unit {
             Self::Milliseconds => "ms",
             Self::Mebibytes => "MiB",
             Self::Percent => "%",
+            Self::PerSecond => "1/s",
         }
     }
 }
@@ -46,8 +81,8 @@ pub(super) struct Measurement {
     /// Measured by bare, pair by pair.
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio: Option<Figures>,
-    /// The most that the median may be: of the ratio if there is one, else of what was measured.
-    target: f64,
+    /// What the median has to be: of the ratio if there is one, else of what was measured.
+    target: Target,
     is_met: bool,
 }
 
@@ -60,18 +95,24 @@ struct Part {
 
 impl Measurement {
     /// Something with a target of its own.
-    pub(super) fn plain(name: &'static str, (unit, measured): (Unit, Figures), target: f64) -> Self {
-        Self { name, unit, measured, bare: None, bare_parts: Vec::new(), ratio: None, target, is_met: measured.median <= target }
+    pub(super) fn plain(name: &'static str, (unit, measured): (Unit, Figures), target: Target) -> Self {
+        let is_met = target.is_met_by(measured.median);
+        Self { name, unit, measured, bare: None, bare_parts: Vec::new(), ratio: None, target, is_met }
     }
 
-    /// Something that is compared; `times` are the bare and the measured ones.
-    pub(super) fn ratio(name: &'static str, times: (Figures, Figures), ratio: Figures, target: f64) -> Self {
-        Self {
-            bare: Some(times.0),
-            ratio: Some(ratio),
-            is_met: ratio.median <= target,
-            ..Self::plain(name, (Unit::Milliseconds, times.1), target)
-        }
+    /// Times that are compared, the bare and the measured ones.
+    pub(super) fn ratio(name: &'static str, times: (Figures, Figures), ratio: Figures, target: Target) -> Self {
+        Self::compared(name, Unit::Milliseconds, times, ratio, target)
+    }
+
+    /// How many a second, bare and measured.
+    pub(super) fn rates(name: &'static str, rates: (Figures, Figures), ratio: Figures, target: Target) -> Self {
+        Self::compared(name, Unit::PerSecond, rates, ratio, target)
+    }
+
+    fn compared(name: &'static str, unit: Unit, both: (Figures, Figures), ratio: Figures, target: Target) -> Self {
+        let is_met = target.is_met_by(ratio.median);
+        Self { bare: Some(both.0), ratio: Some(ratio), is_met, ..Self::plain(name, (unit, both.1), target) }
     }
 
     /// Adds what the bare time is made of.
@@ -90,15 +131,10 @@ impl Measurement {
         for part in &self.bare_parts {
             line(table, &format!("    {}", part.name), part.figures, unit);
         }
-        let limit = match self.ratio {
-            Some(ratio) => {
-                line(table, "  ratio", ratio, "x");
-                format!("{} x", self.target)
-            }
-            None => format!("{} {unit}", self.target),
-        };
-        let verdict = if self.is_met { "met" } else { "MISSED" };
-        table.push_str(&format!("  target: at most {limit}: {verdict}\n"));
+        if let Some(ratio) = self.ratio {
+            line(table, "  ratio", ratio, "x");
+        }
+        table.extend(self.target.verdict(if self.ratio.is_some() { "x" } else { unit }, self.is_met));
     }
 }
 
@@ -153,9 +189,19 @@ mod tests {
     fn a_ratio_is_judged_by_its_median() {
         let times = (Figures::of(vec![2.0]), Figures::of(vec![3.2]));
 
-        let measurement = Measurement::ratio("a tool", times, Figures::of(vec![1.4, 1.5, 9.0]), 1.5);
+        let measurement = Measurement::ratio("a tool", times, Figures::of(vec![1.4, 1.5, 9.0]), Target::AtMost(1.5));
         let report = Report { seconds: 1, memories: 10, measurements: vec![measurement] };
 
         assert!(report.table().contains("target: at most 1.5 x: met"), "{}", report.table());
+    }
+
+    #[test]
+    fn a_rate_has_a_least() {
+        let rates = (Figures::of(vec![100.0]), Figures::of(vec![60.0]));
+
+        let measurement = Measurement::rates("a tool", rates, Figures::of(vec![0.6]), Target::AtLeast(0.7));
+        let report = Report { seconds: 1, memories: 10, measurements: vec![measurement] };
+
+        assert!(report.table().contains("target: at least 0.7 x: MISSED"), "{}", report.table());
     }
 }

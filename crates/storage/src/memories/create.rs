@@ -74,13 +74,13 @@ impl Store {
         memories: &[NewMemory],
         answer: impl FnOnce(Vec<Memory>) -> T,
     ) -> Result<T, Error> {
-        let key = self.data_key(writer.owner).await?.ok_or(Error::NotFound)?;
+        let key = self.known_key(writer.owner).await?;
         let rows = Rows::new(self, &key, writer.owner, memories).await?;
         let now = self.clock.now();
         let made = memories.iter().map(|new| stored(writer.owner, new, now)).collect();
         if writer.once.is_none() && !rows.has_shares() {
             // One statement is a transaction by itself.
-            rows.insert(&self.pool, writer).await?;
+            self.unless_gone(writer.owner, rows.insert(&self.pool, writer).await)?;
             return Ok(answer(made));
         }
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
@@ -89,7 +89,7 @@ impl Store {
         {
             return Ok(before);
         }
-        rows.insert(&mut *transaction, writer).await?;
+        self.unless_gone(writer.owner, rows.insert(&mut *transaction, writer).await)?;
         insert_shares(&mut transaction, writer.owner, &rows.people, &rows.groups).await?;
         let answer = answer(made);
         if let Some(once) = writer.once {
@@ -101,6 +101,18 @@ impl Store {
 }
 
 impl Store {
+    /// Rows of an account that is gone are refused by the database.
+    fn unless_gone(&self, owner: UserId, inserted: Result<(), sqlx::Error>) -> Result<(), Error> {
+        let is_gone = |error: &sqlx::Error| error.as_database_error().is_some_and(|error| error.is_foreign_key_violation());
+        inserted.map_err(|error| {
+            if is_gone(&error) {
+                self.known_keys.forget(owner);
+                return Error::NotFound;
+            }
+            storage_error(error)
+        })
+    }
+
     /// Stores memories of one person as part of a transaction.
     pub(crate) async fn insert_memories(
         &self,
@@ -113,7 +125,7 @@ impl Store {
         }
         let key = self.data_key(writer.owner).await?.ok_or(Error::NotFound)?;
         let rows = Rows::new(self, &key, writer.owner, memories).await?;
-        rows.insert(&mut **transaction, writer).await?;
+        self.unless_gone(writer.owner, rows.insert(&mut **transaction, writer).await)?;
         insert_shares(transaction, writer.owner, &rows.people, &rows.groups).await
     }
 
@@ -230,7 +242,7 @@ impl Rows {
     }
 
     /// Inserts everything but the shares; text, words, vectors and jobs always belong together.
-    async fn insert(&self, database: impl PgExecutor<'_>, writer: Writer<'_>) -> Result<(), Error> {
+    async fn insert(&self, database: impl PgExecutor<'_>, writer: Writer<'_>) -> Result<(), sqlx::Error> {
         let permissions: Vec<String> = self.permissions.iter().map(|&word| word.to_owned()).collect();
         sqlx::query!(
             r#"WITH input AS (
@@ -284,7 +296,6 @@ impl Rows {
         .execute(database)
         .await
         .map(|_| ())
-        .map_err(storage_error)
     }
 }
 

@@ -7,11 +7,12 @@ use picard_index::Match;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::near::{all_times, own_reach};
+use super::near::own_reach;
 use super::words::own_words;
 use super::{Query, push_filter, push_reach};
 use crate::Store;
 use crate::error::storage_error;
+use crate::search_index::CurrentIndex;
 
 /// The hashes of the words that are looked for: under the reader's key, and under the deployment's.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is no such reader (any more); as every statement.
     pub async fn hash_query(&self, reader: UserId, words: &[String]) -> Result<WordQuery, Error> {
-        let key = self.data_key(reader).await?.ok_or(Error::NotFound)?;
+        let key = self.known_key(reader).await?;
         let (own, open) = (own_words(&key), self.open_words().await?);
         Ok(WordQuery {
             own: words.iter().map(|word| own.word(word)).collect(),
@@ -80,15 +81,20 @@ impl Store {
         })
     }
 
-    /// Finds the memories in which the words stand. One's own are searched under one's own key, all others, and what is
+    /// Finds the memories in which the words stand; `current` is what [`Store::current`] says of this search. One's own are searched under one's own key, all others, and what is
     /// public, under the deployment's.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn keyword_hits(&self, reach: Reach, filter: &MemoryFilter, words: &WordQuery) -> Result<KeywordHits, Error> {
-        if let Some(owner) = own_reach(reach, filter)
-            && let Some(current) = self.current_index(owner, all_times(filter)).await?
-        {
+    pub async fn keyword_hits(
+        &self,
+        reach: Reach,
+        filter: &MemoryFilter,
+        words: &WordQuery,
+        current: Option<&CurrentIndex>,
+    ) -> Result<KeywordHits, Error> {
+        let own = own_reach(reach, filter);
+        if let Some(current) = current.filter(|current| own == Some(current.held.owner)) {
             let (matches, (documents, total_length)) = current.held.matches(&words.own, current.now);
             let row = |found: Match| KeywordRow { memory_id: found.id, length: found.length, is_wanted: !found.has_expired };
             let rows = matches.rows.into_iter().map(row).collect();

@@ -38,7 +38,9 @@ type Query = QueryBuilder<Postgres>;
 const COLUMNS: &str = "m.id, m.user_id, m.ciphertext, m.permission, m.tags, m.category, m.expiration_date, \
     coalesce(m.expiration_date <= now(), false) AS is_expired, m.version, m.text_version, m.created_at, m.updated_at, u.data_key, \
     (SELECT CASE WHEN bool_and(j.failed_at IS NOT NULL) THEN 'failed' ELSE 'pending' END FROM embedding_jobs j WHERE j.memory_id = m.id HAVING count(*) > 0) \
-    AS embedding_status";
+    AS embedding_status, \
+    (EXISTS (SELECT FROM memory_shared_users s WHERE s.memory_id = m.id AND s.user_id = m.user_id) \
+     OR EXISTS (SELECT FROM memory_shared_groups s WHERE s.memory_id = m.id AND s.user_id = m.user_id)) AS has_shares";
 
 #[derive(FromRow)]
 struct MemoryRow {
@@ -57,6 +59,8 @@ struct MemoryRow {
     data_key: String,
     /// NULL: there is no job, so the embedding is there.
     embedding_status: Option<String>,
+    /// Whether there are lists to be read, which is rare.
+    has_shares: bool,
 }
 
 /// What is bound into the ciphertext of a memory's text, so that a swapped row is noticed (ENC-05).
@@ -68,11 +72,13 @@ fn binding(id: Uuid, owner: Uuid, text_version: i64) -> TextBinding {
 struct Decryptor<'a> {
     store: &'a Store,
     keys: HashMap<Uuid, Arc<DataKey>>,
+    /// The reader's own memories that are, or were, shared with somebody.
+    shared: Vec<Uuid>,
 }
 
 impl<'a> Decryptor<'a> {
     fn new(store: &'a Store) -> Self {
-        Self { store, keys: HashMap::new() }
+        Self { store, keys: HashMap::new(), shared: Vec::new() }
     }
 
     fn open(&mut self, row: MemoryRow, reader: UserId) -> Result<Memory, Error> {
@@ -85,6 +91,9 @@ impl<'a> Decryptor<'a> {
             }
         };
         let text = open_text(&key, &binding(row.id, row.user_id, row.text_version), &row.ciphertext).map_err(Error::internal)?;
+        if row.has_shares && row.user_id == reader.0 {
+            self.shared.push(row.id);
+        }
         Ok(memory(row, text, reader))
     }
 
@@ -98,6 +107,20 @@ impl<'a> Decryptor<'a> {
             })
             .ok()
     }
+
+    /// Fills in with whom the reader's own memories among those that were opened are shared; others are not told.
+    async fn add_shares<'m>(self, reader: UserId, memories: impl IntoIterator<Item = &'m mut Memory>) -> Result<(), Error> {
+        if self.shared.is_empty() {
+            return Ok(());
+        }
+        let mut lists = shares::shares_of(&self.store.pool, reader, &self.shared).await?;
+        for memory in memories {
+            if let Some(list) = lists.remove(&memory.id) {
+                memory.shared_with = Some(list);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn memory(row: MemoryRow, text: String, reader: UserId) -> Memory {
@@ -108,7 +131,7 @@ fn memory(row: MemoryRow, text: String, reader: UserId) -> Memory {
         permission: Permission::from_word(&row.permission).unwrap_or_default(),
         tags: row.tags,
         category: row.category,
-        // Filled in for a page at once.
+        // The lists are filled in for a page at once.
         shared_with: (row.user_id == reader.0).then(SharedWith::default),
         expiration_date: row.expiration_date.map(Timestamp::from),
         is_expired: row.is_expired,

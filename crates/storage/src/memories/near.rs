@@ -15,7 +15,7 @@ use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
 use crate::Store;
 use crate::error::storage_error;
 use crate::public_index::PublicIndex;
-use crate::search_index::Current;
+use crate::search_index::CurrentIndex;
 
 /// Vectors that are longer than this have their signs beside them, which are compared first.
 const LONG_VECTOR: usize = 512;
@@ -84,8 +84,26 @@ struct FoundRow {
     total: i64,
 }
 
+#[derive(FromRow)]
+struct ReadRow {
+    #[sqlx(flatten)]
+    memory: MemoryRow,
+    similarity: Option<f64>,
+}
+
 impl Store {
-    /// Finds the memories whose nearest window is nearest.
+    /// What is held in memory of what is searched, true now; nothing when it has to be read from the database.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn current(&self, reaches: &[Reach], filter: &MemoryFilter) -> Result<Option<CurrentIndex>, Error> {
+        match reaches.iter().find_map(|&reach| own_reach(reach, filter)) {
+            Some(owner) => self.current_index(owner, filter.expiration_status == ExpirationStatus::All).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Finds the memories whose nearest window is nearest; `current` is what [`Store::current`] says of this search.
     ///
     /// One person's rows are read by the index on the owner and compared one by one, long vectors first by their signs:
     /// at this size that is faster than a graph index, and never misses one. Public memories, when there are many, are
@@ -93,7 +111,13 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn near(&self, reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> Result<Near, Error> {
+    pub async fn near(
+        &self,
+        reach: Reach,
+        filter: &MemoryFilter,
+        wanted: &VectorQuery<'_>,
+        current: Option<&CurrentIndex>,
+    ) -> Result<Near, Error> {
         if matches!(reach, Reach::Public { .. } | Reach::PublicOfOthers { .. })
             && wanted.min_similarity.is_none()
             && let Some(index) = PublicIndex::new(wanted.model, wanted.vector.as_slice().len())
@@ -112,9 +136,8 @@ impl Store {
             return Ok(Near { rows: rows.into_iter().map(|row| row.near).collect(), total, is_estimated: false });
         }
         let own = own_reach(reach, filter);
-        if let Some(owner) = own
-            && let Some(current) = self.current_index(owner, all_times(filter)).await?
-            && let Some(near) = self.near_in_memory(&current, reach, filter, wanted).await?
+        if let Some(current) = current.filter(|current| own == Some(current.held.owner))
+            && let Some(near) = self.near_in_memory(current, reach, filter, wanted).await?
         {
             return Ok(near);
         }
@@ -130,7 +153,7 @@ impl Store {
     /// Finds candidates in memory and compares them in the database; `None` when too few of them are there.
     async fn near_in_memory(
         &self,
-        current: &Current,
+        current: &CurrentIndex,
         reach: Reach,
         filter: &MemoryFilter,
         wanted: &VectorQuery<'_>,
@@ -262,19 +285,34 @@ impl Store {
         Ok(rows)
     }
 
-    /// Reads these memories, as far as they are within reach and can be decrypted, in any order.
+    /// Reads these memories, as far as they are within reach and can be decrypted, in any order; each with how similar it
+    /// is to what is asked for, if anything is and it has an embedding.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn memories_by_id(&self, reach: Reach, ids: &[Uuid]) -> Result<Vec<Memory>, Error> {
-        let mut query =
-            Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY ("));
+    pub async fn memories_by_id(
+        &self,
+        reach: Reach,
+        ids: &[Uuid],
+        wanted: Option<&VectorQuery<'_>>,
+    ) -> Result<Vec<(Memory, Option<f64>)>, Error> {
+        let mut query = Query::new(format!("SELECT {COLUMNS}, "));
+        match wanted {
+            None => query.push("NULL::float8"),
+            Some(wanted) => {
+                query.push("(SELECT 1 - min(e.embedding <=> ").push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+                query.push(") FROM memory_embeddings e WHERE e.memory_id = m.id AND e.user_id = m.user_id AND e.model = ");
+                query.push_bind(wanted.model.to_owned()).push(")")
+            }
+        };
+        query.push(" AS similarity FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY (");
         query.push_bind(ids.to_vec()).push(") AND ");
         push_reach(&mut query, reach);
-        let rows: Vec<MemoryRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let rows: Vec<ReadRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
         let mut decryptor = Decryptor::new(self);
-        let mut memories: Vec<Memory> = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
-        self.add_shares(reach.reader(), &mut memories).await?;
+        let open = |row: ReadRow| Some((decryptor.open_listed(row.memory, reach.reader())?, row.similarity));
+        let mut memories: Vec<(Memory, Option<f64>)> = rows.into_iter().filter_map(open).collect();
+        decryptor.add_shares(reach.reader(), memories.iter_mut().map(|(memory, _)| memory)).await?;
         Ok(memories)
     }
 }
@@ -329,11 +367,6 @@ pub(super) fn own_reach(reach: Reach, filter: &MemoryFilter) -> Option<UserId> {
         Reach::Own(owner) if looks_late(reach, filter) => Some(owner),
         _ => None,
     }
-}
-
-/// Whether expired memories are wanted, too.
-pub(super) fn all_times(filter: &MemoryFilter) -> bool {
-    filter.expiration_status == ExpirationStatus::All
 }
 
 /// Appends where windows come from, as far as they are within reach and pass the filter.

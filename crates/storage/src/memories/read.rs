@@ -52,9 +52,9 @@ impl Store {
         let Some(row) = row else {
             return Ok(None);
         };
-        let mut memories = [Decryptor::new(self).open(row, reach.reader())?];
-        self.add_shares(reach.reader(), &mut memories).await?;
-        let [memory] = memories;
+        let mut decryptor = Decryptor::new(self);
+        let mut memory = decryptor.open(row, reach.reader())?;
+        decryptor.add_shares(reach.reader(), [&mut memory]).await?;
         Ok(Some(memory))
     }
 
@@ -85,7 +85,7 @@ impl Store {
         let next = rows.last().filter(|_| has_more).map(|row| position(row, page.sort));
         let mut decryptor = Decryptor::new(self);
         let mut memories: Vec<Memory> = rows.into_iter().filter_map(|row| decryptor.open_listed(row, reach.reader())).collect();
-        self.add_shares(reach.reader(), &mut memories).await?;
+        decryptor.add_shares(reach.reader(), &mut memories).await?;
         Ok(Page { memories, next })
     }
 

@@ -159,18 +159,3 @@ pub(crate) async fn shares_of(
     }
     Ok(lists)
 }
-
-impl Store {
-    /// Fills in with whom the owner's memories among these are shared; others are not told.
-    pub(crate) async fn add_shares(&self, reader: UserId, memories: &mut [picard_domain::Memory]) -> Result<(), Error> {
-        let own: Vec<Uuid> = memories.iter().filter(|memory| memory.user_id == reader).map(|memory| memory.id.0).collect();
-        if own.is_empty() {
-            return Ok(());
-        }
-        let mut lists = shares_of(&self.pool, reader, &own).await?;
-        for memory in memories.iter_mut().filter(|memory| memory.user_id == reader) {
-            memory.shared_with = Some(lists.remove(&memory.id).unwrap_or_default());
-        }
-        Ok(())
-    }
-}

@@ -57,9 +57,9 @@ struct State {
     run: i64,
 }
 
-/// An index that was true when it was asked for, and that moment.
+/// What is held of a person's memories, as it was true at one moment: one look serves a whole search.
 #[derive(Debug, Clone)]
-pub(crate) struct Current {
+pub struct CurrentIndex {
     pub(crate) held: Arc<Held>,
     /// In microseconds since 1970, by PostgreSQL's clock.
     pub(crate) now: i64,
@@ -188,7 +188,7 @@ impl Held {
     }
 }
 
-impl Current {
+impl CurrentIndex {
     /// The nearest memories: so many by numbers, or so many by signs.
     pub(crate) async fn nearest(&self, vector: &[f32], counts: (usize, usize)) -> Candidates {
         let work = self.held.read().index.work();
@@ -220,7 +220,7 @@ impl Store {
     /// What is held for a person, with everything that was committed until now.
     ///
     /// With `all_times` expired memories are found, too.
-    pub(crate) async fn current_index(&self, owner: UserId, all_times: bool) -> Result<Option<Current>, Error> {
+    pub(crate) async fn current_index(&self, owner: UserId, all_times: bool) -> Result<Option<CurrentIndex>, Error> {
         let Some(held) = self.indexes.of_person(owner) else { return Ok(None) };
         for _ in 0..TRIES {
             let (known_until, generation, run) = {
@@ -240,11 +240,11 @@ impl Store {
                 if is_much {
                     self.indexes.make_room();
                 }
-                return Ok(Some(Current { held, now }));
+                return Ok(Some(CurrentIndex { held, now }));
             }
             if !news.has_changes {
                 // What somebody else has put in since is true, too.
-                return Ok(Some(Current { held, now }));
+                return Ok(Some(CurrentIndex { held, now }));
             }
         }
         self.indexes.forget(&held);

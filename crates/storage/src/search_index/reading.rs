@@ -124,13 +124,15 @@ impl Store {
         .fetch_one(&self.pool)
         .await
         .map_err(storage_error)?;
+        // Row by row, which a connection of the pool's own does.
+        let mut connection = self.pool.acquire().await.map_err(storage_error)?;
         let mut rows = sqlx::query_as!(
             ChangedRow,
             r#"SELECT m.id, true AS "is_there!", m.expiration_date, w.length AS "length?", w.words AS "words?", w.counts AS "counts?"
                FROM memories m LEFT JOIN memory_words w ON w.memory_id = m.id WHERE m.user_id = $1"#,
             owner.0,
         )
-        .fetch(&self.pool);
+        .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await.map_err(storage_error)? {
             index.put(&row.entry());
         }
@@ -140,7 +142,7 @@ impl Store {
             owner.0,
             model,
         )
-        .fetch(&self.pool);
+        .fetch(&mut *connection);
         // A memory that was written meanwhile will be among the changes.
         while let Some(window) = windows.try_next().await.map_err(storage_error)? {
             index.add_window(window.memory_id, &numbers(&window.embedding));

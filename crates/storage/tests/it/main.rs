@@ -6,6 +6,7 @@ mod embedding_jobs;
 mod grants;
 mod kit;
 mod memories;
+mod pool;
 mod schema;
 mod search_index;
 mod worlds;

@@ -123,10 +123,11 @@ async fn search(store: &Store, owner: UserId, seed: u64, expiration_status: Expi
     let filter = MemoryFilter { expiration_status, ..MemoryFilter::default() };
     let vector = vector(seed);
     let wanted = VectorQuery { model: "model", vector: &vector, min_similarity: None, limit: 12, may_estimate: false };
-    let near = store.near(Reach::Own(owner), &filter, &wanted).await.expect("a search");
+    let current = store.current(&[Reach::Own(owner)], &filter).await.expect("a look");
+    let near = store.near(Reach::Own(owner), &filter, &wanted, current.as_ref()).await.expect("a search");
     assert!(!near.is_estimated);
     let hashes = store.hash_query(owner, &words_of_query(&words(seed))).await.expect("hashes");
-    let hits = store.keyword_hits(Reach::Own(owner), &filter, &hashes).await.expect("a search");
+    let hits = store.keyword_hits(Reach::Own(owner), &filter, &hashes, current.as_ref()).await.expect("a search");
     let mut by_word: Vec<_> = hits
         .rows
         .iter()

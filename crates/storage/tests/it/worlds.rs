@@ -139,10 +139,11 @@ async fn found(store: &Store, reach: Reach, built: &Built) -> [HashSet<MemoryId>
     assert_eq!(usize::try_from(count).expect("a number"), listed.memories.len(), "MEM-10");
     let vector = Vector::new(vec![1.0, 0.0]).expect("a vector");
     let wanted = VectorQuery { model: MODEL, vector: &vector, min_similarity: None, limit: 10_000, may_estimate: false };
-    let near = store.near(reach, &filter, &wanted).await.expect("a search");
+    let current = store.current(&[reach], &filter).await.expect("a look");
+    let near = store.near(reach, &filter, &wanted, current.as_ref()).await.expect("a search");
     assert_eq!(usize::try_from(near.total).expect("a number"), near.rows.len(), "MEM-10");
     let words = store.hash_query(reach.reader(), &words_of_query("plan")).await.expect("hashes");
-    let hits = store.keyword_hits(reach, &filter, &words).await.expect("a search");
+    let hits = store.keyword_hits(reach, &filter, &words, current.as_ref()).await.expect("a search");
     assert_eq!(usize::try_from(hits.documents).expect("a number"), hits.rows.len(), "MEM-07: nothing else is counted");
     [
         only_ours(single),
