@@ -14,6 +14,7 @@ mod answers;
 pub mod arguments;
 mod authorize;
 mod bearer;
+mod bursts;
 pub mod catalogue;
 mod changes;
 mod client_documents;
@@ -143,6 +144,7 @@ struct Parts {
     embedder: Arc<dyn Embedder>,
     llm: Arc<dyn Llm>,
     spent: answers::Spent,
+    bursts: bursts::Bursts,
     tally: tally::Tally,
     query_vectors: query_vectors::QueryVectors,
     embedding: embedding::State,
@@ -182,6 +184,7 @@ impl App {
                 embedder,
                 llm,
                 spent: answers::Spent::default(),
+                bursts: bursts::Bursts::default(),
                 tally: tally::Tally::default(),
                 embedding: embedding::State::default(),
                 acts: acts::ActLog::default(),

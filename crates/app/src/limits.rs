@@ -1,12 +1,14 @@
 //! How often somebody may do something. The counters are in the database, so that limits hold across replicas.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token};
 use picard_domain::{Caller, Error, UserId};
+use picard_storage::limits::CountWithin;
 
-use crate::App;
+use crate::bursts::Noted;
+use crate::{App, bursts};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -43,7 +45,7 @@ impl App {
         if caller.client_id.0.is_nil() {
             return Ok(());
         }
-        self.count(&format!("tools {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await
+        self.count_in_bursts(&format!("tools {}", caller.user_id)).await
     }
 
     /// Counts a read that is no call of a tool: as many are allowed as calls.
@@ -51,7 +53,7 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`]; as every statement.
     pub fn count_read<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.count(&format!("reads {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await })
+        Box::pin(async move { self.count_in_bursts(&format!("reads {}", caller.user_id)).await })
     }
 
     /// Counts a question to a persona.
@@ -87,11 +89,40 @@ impl App {
         if most == 0 {
             return Ok(());
         }
-        let most = i32::try_from(most).unwrap_or(i32::MAX);
-        match self.0.store.count_within(&hash_token(subject), most, window).await? {
-            Some(retry_after) => Err(Error::RateLimited { retry_after }),
-            None => Ok(()),
+        let counted = self.0.store.count_within(&hash_token(subject), 1, window).await?;
+        counted.check(i32::try_from(most).unwrap_or(i32::MAX))
+    }
+
+    /// Counts what people do often, in a minute.
+    async fn count_in_bursts(&self, subject: &str) -> Result<(), Error> {
+        let most = match self.0.settings.limits.tools {
+            0 => return Ok(()),
+            most => i32::try_from(most).unwrap_or(i32::MAX),
+        };
+        let subject = hash_token(subject);
+        match self.0.bursts.note(&subject, most, Instant::now()) {
+            Noted::Later => Ok(()),
+            Noted::First => {
+                let app = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(bursts::DELAY).await;
+                    let calls = app.0.bursts.take(&subject);
+                    if calls > 0
+                        && let Err(error) = app.count_now(subject, calls).await
+                    {
+                        tracing::warn!(cause = %error, calls, "Calls that were let through could not be counted.");
+                    }
+                });
+                Ok(())
+            }
+            Noted::Now(calls) => self.count_now(subject, calls).await?.check(most),
         }
+    }
+
+    async fn count_now(&self, subject: [u8; 32], calls: i32) -> Result<CountWithin, Error> {
+        let counted = self.0.store.count_within(&subject, calls, MINUTE).await?;
+        self.0.bursts.learn(subject, counted.count, counted.left, Instant::now());
+        Ok(counted)
     }
 
     /// Compares a password, unless too many tries have failed: for this account from this address, or from this address.
@@ -121,9 +152,7 @@ impl App {
         let busy = |error| Error::unavailable("Signing in", error);
         let turn = self.0.passwords.turn().await.map_err(busy)?;
         for (subject, most, window) in counted {
-            if let Some(retry_after) = self.0.store.count_within(subject, *most, *window).await? {
-                return Err(Error::RateLimited { retry_after });
-            }
+            self.0.store.count_within(subject, 1, *window).await?.check(*most)?;
         }
         let verdict = turn.verify(password, stored).await.map_err(busy)?;
         if verdict != Verdict::NoMatch {

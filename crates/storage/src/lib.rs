@@ -24,7 +24,7 @@ pub mod imports;
 pub mod inspection;
 pub mod key_rotation;
 mod known_keys;
-mod limits;
+pub mod limits;
 pub mod mcp_sessions;
 pub mod memories;
 mod once;

@@ -8,29 +8,51 @@ use picard_domain::Error;
 use crate::Store;
 use crate::error::storage_error;
 
+/// What a counter says.
+#[derive(Debug, Clone, Copy)]
+pub struct CountWithin {
+    /// How often it has been counted in this window.
+    pub count: i32,
+    /// How long the window still is.
+    pub left: Duration,
+}
+
+impl CountWithin {
+    /// Whether that is not more than is allowed.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`].
+    pub fn check(self, most: i32) -> Result<(), Error> {
+        if self.count <= most {
+            return Ok(());
+        }
+        Err(Error::RateLimited { retry_after: Duration::from_secs_f64(self.left.as_secs_f64().max(1.0).ceil()) })
+    }
+}
+
 impl Store {
-    /// Counts one for this subject (a hash of what is counted, for whom and from where); how long to wait when that is
-    /// more than `most` in the window.
+    /// Counts so many for this subject (a hash of what is counted, for whom and from where).
     ///
     /// # Errors
     /// As every statement.
-    pub async fn count_within(&self, subject: &[u8; 32], most: i32, window: Duration) -> Result<Option<Duration>, Error> {
-        let seconds = sqlx::query_scalar!(
+    pub async fn count_within(&self, subject: &[u8; 32], by: i32, window: Duration) -> Result<CountWithin, Error> {
+        let row = sqlx::query!(
             r#"INSERT INTO rate_limits AS l (subject, count, window_start, window_end)
-               VALUES ($1, 1, now(), now() + make_interval(secs => $3))
+               VALUES ($1, $2, now(), now() + make_interval(secs => $3))
                ON CONFLICT (subject) DO UPDATE SET
-                   count = CASE WHEN l.window_end > now() THEN least(l.count, 1000000000) + 1 ELSE 1 END,
+                   count = CASE WHEN l.window_end > now() THEN least(l.count, 1000000000) + $2 ELSE $2 END,
                    window_start = CASE WHEN l.window_end > now() THEN l.window_start ELSE now() END,
                    window_end = CASE WHEN l.window_end > now() THEN l.window_end ELSE now() + make_interval(secs => $3) END
-               RETURNING CASE WHEN count > $2 THEN extract(epoch FROM window_end - now())::float8 END"#,
+               RETURNING count, extract(epoch FROM window_end - now())::float8 AS "left!""#,
             subject.as_slice(),
-            most,
+            by,
             window.as_secs_f64(),
         )
         .fetch_one(&self.pool)
         .await
         .map_err(storage_error)?;
-        Ok(seconds.map(|seconds| wait(seconds, window)))
+        let left = Duration::from_secs_f64(row.left.clamp(0.0, window.as_secs_f64()));
+        Ok(CountWithin { count: row.count, left })
     }
 
     /// Takes a count back, because what was counted did not happen.

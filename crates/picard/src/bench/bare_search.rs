@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use pgvector::HalfVector;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -12,12 +13,18 @@ use uuid::Uuid;
 
 use super::ground::Ground;
 use super::server::Embedding;
+use super::texts::{Kind, text};
 use crate::postgres::databases::explain;
 use crate::problem::Problem;
 use crate::rest::Person;
 
 /// How many memories a search asks for.
 const LIMIT: i64 = 10;
+
+/// So many first searches, of which one is seen.
+const AT_ONCE: u64 = 16;
+/// The longest that they may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the server is asked. Without a least score every search finds as many memories as it may, which is the most work.
 pub(super) fn question(query: &str) -> Value {
@@ -35,11 +42,15 @@ pub(super) struct BareSearch {
 }
 
 impl BareSearch {
-    /// Lets the server search once and looks up in PostgreSQL what it ran.
+    /// Lets the server search, and looks in PostgreSQL meanwhile what it runs. It has to be the person's first search:
+    /// later ones may be answered from memory.
     pub(super) async fn prepare(ground: &Ground, embedding: Embedding, owner: &Person, model: &str) -> Result<Self, Problem> {
-        owner.call("query_memory", question("the first search")).await?;
         let failed = |error: sqlx::Error| explain("prepare the search without the server", &error);
-        let statement = latest_search(&ground.superuser_url(embedding)).await.map_err(failed)?;
+        let searches = try_join_all((0..AT_ONCE).map(|number| owner.call("query_memory", question(&text(Kind::Query, number)))));
+        let url = ground.superuser_url(embedding);
+        let (searched, statement) = tokio::join!(searches, running_search(&url));
+        searched?;
+        let statement = statement.map_err(failed)?;
         let mut connection = PgConnection::connect(&ground.database_url(embedding)).await.map_err(failed)?;
         let prepared = connection.prepare(AssertSqlSafe(statement.clone()).into_sql_str());
         let prepared = prepared.await.map_err(failed)?;
@@ -122,15 +133,21 @@ fn unknown(kind: &str) -> Problem {
     Problem::new(format!("the server's search has a parameter of the type {kind}, which the bench does not know"))
 }
 
-/// PostgreSQL remembers the last statement of each connection.
-async fn latest_search(url: &str) -> Result<String, sqlx::Error> {
+/// Asks PostgreSQL what it runs until a search is among it.
+async fn running_search(url: &str) -> Result<String, sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
-    let statement = sqlx::query_scalar(
-        "SELECT query FROM pg_stat_activity
-         WHERE application_name = 'picard-server' AND query LIKE '%<=>%' ORDER BY query_start DESC LIMIT 1",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    connection.close().await?;
-    Ok(statement)
+    let began = Instant::now();
+    loop {
+        let statement = sqlx::query_scalar(
+            "SELECT query FROM pg_stat_activity
+             WHERE application_name = 'picard-server' AND query LIKE 'WITH near AS%<=>%' ORDER BY query_start DESC LIMIT 1",
+        )
+        .fetch_optional(&mut connection)
+        .await?;
+        match statement {
+            Some(statement) => return Ok(statement),
+            None if began.elapsed() > PATIENCE => return Err(sqlx::Error::RowNotFound),
+            None => {}
+        }
+    }
 }

@@ -6,12 +6,12 @@ use futures_util::future::try_join;
 use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
 use picard_domain::page::ExpirationStatus;
-use picard_domain::{Error, Memory, Permission, Reach, UserId, Vector};
+use picard_domain::{Error, Permission, Reach, UserId, Vector};
 use picard_index::Neighbour;
 use sqlx::{Executor, FromRow};
 use uuid::Uuid;
 
-use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
+use super::{Query, push_filter, push_reach};
 use crate::Store;
 use crate::error::storage_error;
 use crate::public_index::PublicIndex;
@@ -82,13 +82,6 @@ struct FoundRow {
     #[sqlx(flatten)]
     near: NearRow,
     total: i64,
-}
-
-#[derive(FromRow)]
-struct ReadRow {
-    #[sqlx(flatten)]
-    memory: MemoryRow,
-    similarity: Option<f64>,
 }
 
 impl Store {
@@ -283,37 +276,6 @@ impl Store {
         let others: Vec<NearRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
         rows.extend(others);
         Ok(rows)
-    }
-
-    /// Reads these memories, as far as they are within reach and can be decrypted, in any order; each with how similar it
-    /// is to what is asked for, if anything is and it has an embedding.
-    ///
-    /// # Errors
-    /// As every statement.
-    pub async fn memories_by_id(
-        &self,
-        reach: Reach,
-        ids: &[Uuid],
-        wanted: Option<&VectorQuery<'_>>,
-    ) -> Result<Vec<(Memory, Option<f64>)>, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS}, "));
-        match wanted {
-            None => query.push("NULL::float8"),
-            Some(wanted) => {
-                query.push("(SELECT 1 - min(e.embedding <=> ").push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-                query.push(") FROM memory_embeddings e WHERE e.memory_id = m.id AND e.user_id = m.user_id AND e.model = ");
-                query.push_bind(wanted.model.to_owned()).push(")")
-            }
-        };
-        query.push(" AS similarity FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY (");
-        query.push_bind(ids.to_vec()).push(") AND ");
-        push_reach(&mut query, reach);
-        let rows: Vec<ReadRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
-        let mut decryptor = Decryptor::new(self);
-        let open = |row: ReadRow| Some((decryptor.open_listed(row.memory, reach.reader())?, row.similarity));
-        let mut memories: Vec<(Memory, Option<f64>)> = rows.into_iter().filter_map(open).collect();
-        decryptor.add_shares(reach.reader(), memories.iter_mut().map(|(memory, _)| memory)).await?;
-        Ok(memories)
     }
 }
 

@@ -1,9 +1,13 @@
 //! One memory, and lists of them.
 
+use pgvector::HalfVector;
 use picard_domain::commands::MemoryFilter;
 use picard_domain::page::{Order, Position, Sort};
 use picard_domain::{Error, Memory, MemoryId, Reach, Timestamp, UserId};
+use sqlx::FromRow;
+use uuid::Uuid;
 
+use super::near::VectorQuery;
 use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
 use crate::Store;
 use crate::error::storage_error;
@@ -28,6 +32,14 @@ pub struct Page {
     pub memories: Vec<Memory>,
     /// The place after which the next page begins; `None` on the last page.
     pub next: Option<Position>,
+}
+
+/// A memory, and how similar it is to what was asked for.
+#[derive(FromRow)]
+struct ReadRow {
+    #[sqlx(flatten)]
+    memory: MemoryRow,
+    similarity: Option<f64>,
 }
 
 fn position(row: &MemoryRow, sort: Sort) -> Position {
@@ -56,6 +68,37 @@ impl Store {
         let mut memory = decryptor.open(row, reach.reader())?;
         decryptor.add_shares(reach.reader(), [&mut memory]).await?;
         Ok(Some(memory))
+    }
+
+    /// Reads these memories, as far as they are within reach and can be decrypted, in any order; each with how similar it
+    /// is to what is asked for, if anything is and it has an embedding.
+    ///
+    /// # Errors
+    /// As every statement.
+    pub async fn memories_by_id(
+        &self,
+        reach: Reach,
+        ids: &[Uuid],
+        wanted: Option<&VectorQuery<'_>>,
+    ) -> Result<Vec<(Memory, Option<f64>)>, Error> {
+        let mut query = Query::new(format!("SELECT {COLUMNS}, "));
+        match wanted {
+            None => query.push("NULL::float8"),
+            Some(wanted) => {
+                query.push("(SELECT 1 - min(e.embedding <=> ").push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
+                query.push(") FROM memory_embeddings e WHERE e.memory_id = m.id AND e.user_id = m.user_id AND e.model = ");
+                query.push_bind(wanted.model.to_owned()).push(")")
+            }
+        };
+        query.push(" AS similarity FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY (");
+        query.push_bind(ids.to_vec()).push(") AND ");
+        push_reach(&mut query, reach);
+        let rows: Vec<ReadRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
+        let mut decryptor = Decryptor::new(self);
+        let open = |row: ReadRow| Some((decryptor.open_listed(row.memory, reach.reader())?, row.similarity));
+        let mut memories: Vec<(Memory, Option<f64>)> = rows.into_iter().filter_map(open).collect();
+        decryptor.add_shares(reach.reader(), memories.iter_mut().map(|(memory, _)| memory)).await?;
+        Ok(memories)
     }
 
     /// The owner of a memory that is within reach.
