@@ -84,7 +84,7 @@ pub fn run(arguments: Arguments, environment: Environment) -> LocalBoxFuture<'st
         match arguments.command {
             Command::Up(arguments) => up::run(&arguments, &environment).await,
             Command::Db { command: DbCommand::Run(arguments) } => db_run::run(&arguments.command, &environment).await,
-            Command::Bench(arguments) => bench::run(&arguments, &environment).await,
+            Command::Bench(arguments) => Box::pin(bench::run(&arguments, &environment)).await,
             Command::Server(arguments) => Ok(program::run(Program::Server, &arguments).await),
             Command::Web(arguments) => Ok(program::run(Program::Web, &arguments).await),
             Command::Fetch => fetch_all(&environment).await,

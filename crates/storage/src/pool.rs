@@ -31,13 +31,21 @@ pub(crate) struct Pool {
     kept: Arc<Mutex<Kept>>,
 }
 
+/// So many connections are opened or fetched from the pool at the same time for single statements.
+const MOST_FETCHING: usize = 4;
+
+/// What a statement that waits gets.
+type Answer = Result<PoolConnection<Postgres>, Error>;
+
 /// What waits for whom.
 #[derive(Debug, Default)]
 struct Kept {
     /// The one that was used last is at the end.
     resting: VecDeque<(Instant, PoolConnection<Postgres>)>,
     /// Single statements that wait for a connection.
-    statements: VecDeque<oneshot::Sender<PoolConnection<Postgres>>>,
+    statements: VecDeque<oneshot::Sender<Answer>>,
+    /// Tasks that fetch connections for them.
+    fetching: usize,
     /// Transactions and others that wait for the pool itself.
     others: usize,
 }
@@ -47,7 +55,7 @@ enum Next {
     /// A connection, and since when it has rested.
     Rested(Instant, PoolConnection<Postgres>),
     /// A place among those who wait.
-    Wait(oneshot::Receiver<PoolConnection<Postgres>>),
+    Wait(oneshot::Receiver<Answer>),
 }
 
 /// A connection for one statement. Dropping it gives it to the pool, which looks at it first.
@@ -126,11 +134,9 @@ impl Pool {
                     connection.close_on_drop();
                 }
                 Next::Wait(receiver) => {
-                    return tokio::select! {
-                        biased;
-                        Ok(connection) = receiver => Ok(taken(connection)),
-                        connection = self.pool.acquire() => connection.map(taken),
-                    };
+                    let patience = self.pool.options().get_acquire_timeout();
+                    let answer = tokio::time::timeout(patience, receiver).await.map_err(|_| Error::PoolTimedOut)?;
+                    return answer.unwrap_or(Err(Error::PoolTimedOut)).map(taken);
                 }
             }
         }
@@ -142,6 +148,10 @@ impl Pool {
         let Some((since, connection)) = kept.resting.pop_back() else {
             let (sender, receiver) = oneshot::channel();
             kept.statements.push_back(sender);
+            if kept.fetching < MOST_FETCHING {
+                kept.fetching += 1;
+                tokio::spawn(self.clone().fetch());
+            }
             return Next::Wait(receiver);
         };
         let oldest = kept.resting.pop_front_if(|(since, _)| since.elapsed() > LONG_REST);
@@ -150,23 +160,62 @@ impl Pool {
         Next::Rested(since, connection)
     }
 
+    /// Fetches connections from the pool as long as statements wait.
+    ///
+    /// In a task of its own: a statement that gets another connection meanwhile would give up one that is being opened.
+    async fn fetch(self) {
+        loop {
+            let answer = self.pool.acquire().await;
+            let mut kept = self.kept();
+            let left = match answer {
+                // Every statement has a time limit of its own, and those that wait now may have begun a moment ago.
+                Err(Error::PoolTimedOut) => None,
+                answer => kept.hand(answer),
+            };
+            let is_done = kept.statements.is_empty();
+            if is_done {
+                kept.fetching -= 1;
+            }
+            drop(kept);
+            if let Some(Ok(connection)) = left {
+                self.keep(connection);
+            }
+            if is_done {
+                return;
+            }
+        }
+    }
+
     /// Gives a connection whose statement has ended in order to whoever needs it.
     fn keep(&self, connection: PoolConnection<Postgres>) {
         let mut kept = self.kept();
-        if self.pool.is_closed() || kept.others > 0 {
-            drop(kept);
-            drop(connection);
-            return;
-        }
-        let mut connection = connection;
-        while let Some(waiting) = kept.statements.pop_front() {
-            match waiting.send(connection) {
-                Ok(()) => return,
-                // Who waited has one from the pool, or has left.
-                Err(refused) => connection = refused,
+        let is_kept = !self.pool.is_closed() && kept.others == 0;
+        let left = if is_kept { kept.hand(Ok(connection)) } else { Some(Ok(connection)) };
+        let unwanted = match left {
+            Some(Ok(connection)) if is_kept => {
+                kept.resting.push_back((Instant::now(), connection));
+                None
+            }
+            other => other,
+        };
+        drop(kept);
+        // Into the pool, outside the lock.
+        drop(unwanted);
+    }
+}
+
+impl Kept {
+    /// Hands this to the statement that has waited the longest; what nobody waits for comes back.
+    fn hand(&mut self, answer: Answer) -> Option<Answer> {
+        let mut answer = answer;
+        while let Some(waiting) = self.statements.pop_front() {
+            match waiting.send(answer) {
+                Ok(()) => return None,
+                // Whoever waited has left.
+                Err(refused) => answer = refused,
             }
         }
-        kept.resting.push_back((Instant::now(), connection));
+        Some(answer)
     }
 }
 

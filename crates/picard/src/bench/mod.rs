@@ -118,7 +118,7 @@ async fn measure(arguments: &BenchArguments, environment: &Environment) -> Resul
     if is_wanted(Part::Limits) {
         let http = rest::client()?;
         eprintln!("picard: measuring batches, and searches of long vectors");
-        measurements.extend(long_vectors::measure(&mut ground, &http, arguments.memories, seconds).await?);
+        measurements.extend(Box::pin(long_vectors::measure(&mut ground, &http, arguments.memories, seconds)).await?);
     }
     if is_wanted(Part::Starts) {
         eprintln!("picard: measuring the start of picard-server");

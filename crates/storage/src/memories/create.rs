@@ -11,6 +11,7 @@ use picard_domain::memory::{Category, EmbeddingStatus, SharedWith, Tags};
 use picard_domain::{ClientId, Error, Memory, MemoryId, MemoryText, Permission, Timestamp, UserId, Vector};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::error::DatabaseError;
 use sqlx::{PgExecutor, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -103,7 +104,7 @@ impl Store {
 impl Store {
     /// Rows of an account that is gone are refused by the database.
     fn unless_gone(&self, owner: UserId, inserted: Result<(), sqlx::Error>) -> Result<(), Error> {
-        let is_gone = |error: &sqlx::Error| error.as_database_error().is_some_and(|error| error.is_foreign_key_violation());
+        let is_gone = |error: &sqlx::Error| error.as_database_error().is_some_and(DatabaseError::is_foreign_key_violation);
         inserted.map_err(|error| {
             if is_gone(&error) {
                 self.known_keys.forget(owner);
