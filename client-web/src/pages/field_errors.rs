@@ -5,7 +5,7 @@ use http::StatusCode;
 use crate::error::Explanation;
 use crate::server_client::{FieldMessage, ToolError};
 use crate::tokens::CallError;
-use crate::words::Words;
+use crate::words::{Words, fill};
 
 /// One thing that is wrong; the field is empty when it is about the form as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl FieldErrors {
         let explanation = Explanation::from(error);
         let list = match error {
             CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => {
-                messages.iter().map(|message| translated(message, fields)).collect()
+                messages.iter().map(|message| translated(message, fields, words)).collect()
             }
             _ => {
                 let (heading, message) = explanation.reason.said(words);
@@ -89,11 +89,14 @@ impl FieldErrors {
 }
 
 /// The server names the path of a member, for example `tags[3]`.
-fn translated(message: &FieldMessage, fields: &[FieldName]) -> FieldError {
+pub(super) fn translated(message: &FieldMessage, fields: &[FieldName], words: &Words) -> FieldError {
     let name = message.field.split(['[', '.']).next().unwrap_or_default();
     match fields.iter().find(|field| field.theirs == name) {
         Some(field) if !field.rule.is_empty() => FieldError { field: field.ours, message: field.rule.to_owned() },
         Some(field) => FieldError { field: field.ours, message: sentence(field.label, &message.message) },
+        None if !words.problem.refused_rule.is_empty() => {
+            FieldError { field: "", message: fill(words.problem.refused_rule, name) }
+        }
         None => FieldError { field: "", message: sentence(name, &message.message) },
     }
 }
@@ -107,7 +110,19 @@ fn sentence(subject: &str, predicate: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::sentence;
+    use super::{FieldName, sentence, translated};
+    use crate::server_client::FieldMessage;
+    use crate::words::Language;
+
+    #[test]
+    fn the_servers_english_is_shown_to_nobody_who_reads_german() {
+        let german = Language::German.words();
+        let fields = [FieldName::new("model", "model", german.persona.model_label, german.persona.model_rule)];
+        for field in ["model", "min_score", "shared_with.groups", ""] {
+            let message = FieldMessage { field: field.to_owned(), message: "must be one of".to_owned() };
+            assert!(!translated(&message, &fields, german).message.contains("must"), "{field}");
+        }
+    }
 
     #[test]
     fn what_the_server_says_becomes_a_sentence() {
