@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::error::Explanation;
+use crate::error::{Explanation, Reason};
 use crate::server_client::{FieldMessage, ToolError};
 use crate::tokens::CallError;
 use crate::words::{Words, fill};
@@ -67,9 +67,17 @@ impl FieldErrors {
         self.list.is_empty()
     }
 
-    /// What the server said about a call that a form made.
+    /// What the server said about a call that a form made about a memory.
     pub(crate) fn of_call(error: &CallError, fields: &[FieldName], words: &Words) -> Self {
-        let explanation = Explanation::from(error);
+        Self::of_call_about(Reason::NoMemory, error, fields, words)
+    }
+
+    /// What the server said about a call that a form made. What is not there is what the form is about.
+    pub(crate) fn of_call_about(absent: Reason, error: &CallError, fields: &[FieldName], words: &Words) -> Self {
+        let mut explanation = Explanation::from(error);
+        if explanation.reason == Reason::NoMemory {
+            explanation.reason = absent;
+        }
         let list = match error {
             CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => {
                 messages.iter().map(|message| translated(message, fields, words)).collect()
@@ -110,8 +118,10 @@ fn sentence(subject: &str, predicate: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldName, sentence, translated};
-    use crate::server_client::FieldMessage;
+    use super::{FieldErrors, FieldName, sentence, translated};
+    use crate::error::Reason;
+    use crate::server_client::{FieldMessage, ToolError};
+    use crate::tokens::CallError;
     use crate::words::Language;
 
     #[test]
@@ -122,6 +132,15 @@ mod tests {
             let message = FieldMessage { field: field.to_owned(), message: "must be one of".to_owned() };
             assert!(!translated(&message, &fields, german).message.contains("must"), "{field}");
         }
+    }
+
+    #[test]
+    fn what_is_not_there_is_called_by_its_name() {
+        let (words, error) = (Language::English.words(), CallError::Tool(ToolError::NotFound));
+        let said = |reason| FieldErrors::of_call_about(reason, &error, &[], words).list[0].message.clone();
+
+        assert!(said(Reason::NoPerson).starts_with("This person is not here"));
+        assert!(said(Reason::NoMemory).starts_with("This memory is not here"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::field_errors::{FieldErrors, FieldName};
 use super::home::Done;
-use crate::error::{PageError, see_other};
+use crate::error::{PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::server_client::{Call, Group, GroupPage};
@@ -49,7 +49,7 @@ pub(super) fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
         FieldName::new("name", "name", words.group.name_label, words.group.name_rule),
         FieldName::new("user_id", "person", words.group.member_label, words.group.member_rule),
     ];
-    FieldErrors::of_call(error, &fields, words)
+    FieldErrors::of_call_about(Reason::NoPerson, error, &fields, words)
 }
 
 /// `GET /groups`

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::field_errors::{FieldErrors, FieldName};
 use super::memory::id_in;
 use super::persona::own;
-use crate::error::{PageError, see_other};
+use crate::error::{PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::server_client::Persona;
@@ -107,7 +107,7 @@ fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
         FieldName::new("temperature", "temperature", own.temperature_label, own.temperature_rule),
         FieldName::new("top_n", "top_n", own.top_n_label, own.top_n_rule),
     ];
-    FieldErrors::of_call(error, &fields, words)
+    FieldErrors::of_call_about(Reason::NoPersona, error, &fields, words)
 }
 
 /// `GET /personas/new`
