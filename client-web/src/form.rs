@@ -1,5 +1,7 @@
 //! Forms: decoded, and accepted only with the token of the session that they were shown to.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
@@ -34,6 +36,8 @@ pub(crate) struct MemberParts {
 
 /// The most bytes of a field that nobody writes by hand.
 pub(crate) const SMALL: usize = 256;
+/// How long a form that is not accepted is read for its text: anybody may send one, of any size.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// The most bytes of a text that is kept of a form that is not accepted.
 const KEPT: usize = 1024 * 1024;
 
@@ -52,7 +56,10 @@ impl FromRequest<AppState> for MemberParts {
         };
         match visitor.person.clone().filter(|_| is_ours(&visitor, given.as_bytes())) {
             Some(person) => Ok(Self { member: Member { visitor, person }, parts }),
-            None => Err(PageError::untrusted_form(kept_part(&mut parts).await)),
+            None => {
+                let kept = tokio::time::timeout(LONGEST_LOOK, kept_part(&mut parts)).await;
+                Err(PageError::untrusted_form(kept.unwrap_or_default()))
+            }
         }
     }
 }
