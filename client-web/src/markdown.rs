@@ -243,7 +243,7 @@ mod tests {
         for text in texts {
             let (html, beginning) = (to_html(&text), excerpt(&text, 280));
             let deepest = depth(&html);
-            assert!(deepest <= 33, "{deepest} levels of {:.20}", text);
+            assert!(deepest <= 33, "{deepest} levels of {text:.20}");
             assert!(beginning.chars().count() <= 281);
         }
 
