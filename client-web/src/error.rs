@@ -23,6 +23,7 @@ pub(crate) enum Reason {
     Busy,
     ServerAway,
     ServerTrouble,
+    AnswerTooLarge,
     TooManyCalls,
     /// Seconds to wait.
     TooManySignIns(u64),
@@ -41,6 +42,8 @@ pub(crate) enum Reason {
     Invalid,
     NoMemory,
     NoPersona,
+    NoGroup,
+    NoPerson,
     Forbidden,
     MissingScope,
     Conflict,
@@ -61,6 +64,7 @@ impl Reason {
             Self::Busy => (words.busy_heading, words.busy),
             Self::ServerAway => (words.away_heading, words.away),
             Self::ServerTrouble => (words.trouble_heading, words.trouble),
+            Self::AnswerTooLarge => (words.large_heading, words.large),
             Self::TooManyCalls => (words.slower_heading, words.slower),
             Self::TooManySignIns(seconds) => return (words.slower_heading, fill(words.sign_ins, seconds)),
             Self::TooManyNames(seconds) => return (words.slower_heading, fill(words.names, seconds)),
@@ -76,6 +80,8 @@ impl Reason {
             Self::NotAuthorized => (words.unauthorized_heading, words.unauthorized),
             Self::Invalid => (words.check_heading, words.check),
             Self::NoMemory => (words.absent_heading, words.absent),
+            Self::NoGroup => (words.no_group_heading, words.no_group),
+            Self::NoPerson => (words.no_person_heading, words.no_person),
             Self::NoPersona => (words.silent_heading, words.silent),
             Self::Forbidden => (words.forbidden_heading, words.forbidden),
             Self::MissingScope => (words.scope_heading, words.scope),
@@ -124,6 +130,12 @@ impl Explanation {
         self
     }
 
+    /// Shows what the person had typed, to be copied.
+    pub(crate) fn keeping(mut self, text: &str) -> Self {
+        self.kept_text = Some(text.to_owned()).filter(|text| !text.trim().is_empty());
+        self
+    }
+
     /// A form without the token of this session (LOG-01, WEB-03).
     pub(crate) fn untrusted_form(kept_text: Option<String>) -> Self {
         let mut explanation = Explanation::new(StatusCode::FORBIDDEN, Reason::UntrustedForm);
@@ -147,6 +159,15 @@ impl Explanation {
 impl PageError {
     pub(crate) fn not_found() -> Self {
         Explanation::of_status(StatusCode::NOT_FOUND).into()
+    }
+
+    /// Shows what the person had typed, to be copied.
+    pub(crate) fn keeping(self, text: &str) -> Self {
+        match self {
+            Self::Explained(explanation) => explanation.keeping(text).into(),
+            // Whoever is sent elsewhere would lose it.
+            Self::Elsewhere(_) => Explanation::from(&ConnectionError::NotConnected).keeping(text).into(),
+        }
     }
 
     /// A form that cannot be accepted.
@@ -205,6 +226,7 @@ impl From<&Outage> for Explanation {
         match outage {
             Outage::Away(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::ServerAway).retry_after(5),
             Outage::Unusable(_) => Self::new(StatusCode::BAD_GATEWAY, Reason::ServerTrouble),
+            Outage::TooLarge => Self::new(StatusCode::BAD_GATEWAY, Reason::AnswerTooLarge),
         }
     }
 }
@@ -252,7 +274,9 @@ impl From<&ToolError> for Explanation {
             ToolError::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, Reason::Invalid),
             ToolError::NotFound => Self::new(StatusCode::NOT_FOUND, Reason::NoMemory),
             ToolError::Forbidden => Self::new(StatusCode::FORBIDDEN, Reason::Forbidden),
-            ToolError::VersionMismatch | ToolError::Conflict => Self::new(StatusCode::CONFLICT, Reason::Conflict),
+            ToolError::VersionMismatch | ToolError::Conflict | ToolError::SentBefore => {
+                Self::new(StatusCode::CONFLICT, Reason::Conflict)
+            }
             ToolError::TooLarge => Self::of_status(StatusCode::PAYLOAD_TOO_LARGE),
             ToolError::RateLimited(seconds) => too_many(*seconds),
             ToolError::Outage(outage) => outage.into(),

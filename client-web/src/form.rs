@@ -1,7 +1,10 @@
 //! Forms: decoded, and accepted only with the token of the session that they were shown to.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use picard_crypto::constant_time_eq;
@@ -24,31 +27,67 @@ pub(crate) struct MemberForm<T> {
     pub(crate) fields: T,
 }
 
-/// A file of somebody who is signed in, sent by a script of ours: the fields are in the address, the token in a
-/// header that no other site's form can set.
-pub(crate) struct MemberUpload<T> {
+/// A form with a file of somebody who is signed in. Its parts come one after the other, the token first of all: nothing
+/// is read for a form of somebody else's.
+pub(crate) struct MemberParts {
     pub(crate) member: Member,
-    pub(crate) fields: T,
-    pub(crate) body: Bytes,
+    pub(crate) parts: Multipart,
 }
 
-impl<T: DeserializeOwned> FromRequest<AppState> for MemberUpload<T> {
+/// The most bytes of a field that nobody writes by hand.
+pub(crate) const SMALL: usize = 256;
+/// How long a form that is not accepted is read for its text: anybody may send one, of any size.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// The most bytes of a text that is kept of a form that is not accepted.
+const KEPT: usize = 1024 * 1024;
+
+impl FromRequest<AppState> for MemberParts {
     type Rejection = PageError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, state).await?;
-        let given = parts.headers.get("x-csrf-token").map_or(&b""[..], |token| token.as_bytes());
-        let person = visitor.person.clone().filter(|_| is_ours(&visitor, given));
-        let Some(person) = person else {
-            return Err(PageError::untrusted_form(None));
-        };
-        let fields = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-        let body = Bytes::from_request(Request::from_parts(parts, body), state)
+        let mut parts = Multipart::from_request(Request::from_parts(parts, body), state)
             .await
-            .map_err(|rejection| Explanation::of_status(rejection.status()))?;
-        Ok(Self { member: Member { visitor, person }, fields: decoded(fields)?, body })
+            .map_err(|_| Explanation::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))?;
+        let given = match next_part(&mut parts).await? {
+            Some(part) if part.name() == Some("csrf") => part_text(part, SMALL).await?,
+            _ => String::new(),
+        };
+        match visitor.person.clone().filter(|_| is_ours(&visitor, given.as_bytes())) {
+            Some(person) => Ok(Self { member: Member { visitor, person }, parts }),
+            None => {
+                let kept = tokio::time::timeout(LONGEST_LOOK, kept_part(&mut parts)).await;
+                Err(PageError::untrusted_form(kept.unwrap_or_default()))
+            }
+        }
     }
+}
+
+/// The next part of a form.
+pub(crate) async fn next_part(parts: &mut Multipart) -> Result<Option<Field<'_>>, PageError> {
+    parts.next_field().await.map_err(|error| Explanation::of_status(error.status()).into())
+}
+
+/// The text of a part that has at most so many bytes.
+pub(crate) async fn part_text(mut part: Field<'_>, most: usize) -> Result<String, PageError> {
+    let mut text = Vec::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| Explanation::of_status(error.status()))? {
+        if text.len() + chunk.len() > most {
+            return Err(Explanation::of_status(StatusCode::PAYLOAD_TOO_LARGE).into());
+        }
+        text.extend_from_slice(&chunk);
+    }
+    String::from_utf8(text).map_err(|_| Explanation::of_status(StatusCode::BAD_REQUEST).into())
+}
+
+async fn kept_part(parts: &mut Multipart) -> Option<String> {
+    while let Ok(Some(part)) = next_part(parts).await {
+        if part.name() == Some("text") {
+            return part_text(part, KEPT).await.ok().filter(|text| !text.trim().is_empty());
+        }
+    }
+    None
 }
 
 fn pairs(encoded: &[u8]) -> Map<String, Value> {
@@ -101,8 +140,12 @@ fn decoded<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, PageErr
     serde_json::from_value(Value::Object(fields)).map_err(|_| Explanation::of_status(StatusCode::BAD_REQUEST).into())
 }
 
+/// What people write into forms, the longest first.
+const WRITTEN: [&str; 8] = ["text", "bio", "prompt", "instructions", "description", "name", "tags", "category"];
+
 /// What somebody wrote must survive even when the form does not.
 fn kept_text(fields: &Map<String, Value>) -> Option<String> {
-    let texts = ["text", "bio", "prompt", "instructions"].iter().filter_map(|name| fields.get(*name)?.as_str());
-    texts.filter(|text| !text.trim().is_empty()).map(str::to_owned).next()
+    let texts = WRITTEN.iter().filter_map(|name| fields.get(*name)?.as_str());
+    let texts: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
+    (!texts.is_empty()).then(|| texts.join("\n\n"))
 }

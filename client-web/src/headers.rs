@@ -4,8 +4,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue};
 
@@ -48,4 +48,15 @@ pub(crate) async fn layer(State(state): State<AppState>, request: Request, next:
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Lets pages be compressed only for requests that a page of ours or the person's own typing has caused, and files of ours
+/// always. The size of a compressed page tells something of what is in it, and a page repeats what its address asks for:
+/// another site that could cause such requests would find out the token of the forms, guess by guess (BREACH).
+pub(crate) async fn only_own_answers_are_compressed(mut request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site").map_or(&b""[..], |site| site.as_bytes());
+    if !matches!(site, b"same-origin" | b"none") && !request.uri().path().starts_with("/static/") {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
+    next.run(request).await
 }

@@ -6,6 +6,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower::Layer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use tower_sessions::cookie::SameSite;
@@ -13,8 +14,9 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
     account, activity, admin, admin_clients, admin_users, analytics, authorization, connect, connections, export, group, groups,
-    health, home, import, language, login, logout, memories, memory, memory_delete, memory_edit, memory_history, memory_new,
-    memory_sharing, persona, persona_fields, persona_questions, personas, profile, register, search,
+    health, home, import, import_progress, language, login, logout, memories, memory, memory_delete, memory_edit, memory_history,
+    memory_new, memory_sharing, memory_undo, persona, persona_fields, persona_questions, personas, profile, register, search,
+    suggestions,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -23,8 +25,6 @@ use crate::{assets, error_pages, headers, request_log};
 
 /// A memory's 32,768 characters, percent-encoded at their longest, and the rest of the form.
 const LARGEST_FORM: usize = 1024 * 1024;
-/// A file with memories is passed on from memory, so a few of them at once must fit there.
-const LARGEST_FILE: usize = 16 * 1024 * 1024;
 /// Enough for a password of 1,024 characters; refused before anything is hashed (LOG-10).
 const LARGEST_SIGN_IN: usize = 64 * 1024;
 
@@ -36,6 +36,8 @@ pub(crate) fn build(state: &AppState, public_url: &str) -> NormalizePath<Router>
         .route("/health/readiness", get(health::readiness))
         .route("/favicon.ico", get(assets::favicon))
         .route("/static/{tag}/{name}", get(assets::serve))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(headers::only_own_answers_are_compressed))
         .layer(from_fn_with_state(state.clone(), headers::layer))
         .layer(from_fn(request_log::layer))
         .with_state(state.clone());
@@ -65,16 +67,16 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/analytics", get(analytics::show))
         .route("/groups", get(groups::show).post(groups::create))
         .route("/groups/{id}", get(group::show).post(group::submit))
-        .route("/import", get(import::show).post(import::submit))
-        .route("/import/file", post(import::submit_file).layer(DefaultBodyLimit::max(LARGEST_FILE)))
-        .route("/import/{id}", get(import::progress))
+        .route("/import", get(import::show).post(import::submit).layer(DefaultBodyLimit::disable()))
+        .route("/import/{id}", get(import_progress::show))
         .route("/export", get(export::download))
         .route("/memories", get(memories::show))
         .route("/memories/new", get(memory_new::show).post(memory_new::submit))
+        .route("/memories/suggestions", get(suggestions::show))
         .route("/memories/{id}", get(memory::show))
         .route("/memories/{id}/edit", get(memory_edit::show).post(memory_edit::submit))
         .route("/memories/{id}/delete", post(memory_delete::submit))
-        .route("/memories/undo", post(memory_delete::undo))
+        .route("/memories/undo", post(memory_undo::undo))
         .route("/memories/preview", post(memory_new::preview))
         .route("/memories/{id}/history", get(memory_history::show))
         .route("/memories/{id}/restore", post(memory_history::restore))

@@ -7,14 +7,14 @@
 use std::time::Duration;
 
 use picard_crypto::SecretString;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::connections::{self, Flow};
 use crate::db::{DatabaseError, revocations};
 use crate::server_client::{
-    AnswerStream, Call, ClientCredentials, Grant, MintRequest, Outage, TokenError, ToolAnswer, ToolError,
+    AnswerStream, Call, ClientCredentials, Grant, ImportStarted, MintRequest, Outage, TokenError, ToolAnswer, ToolError,
 };
 use crate::state::AppState;
 use crate::vault::{Purpose, Unreadable};
@@ -93,6 +93,20 @@ pub(crate) async fn export(state: &AppState, person: &Person, format: &str) -> R
         }
         other => Ok(other?),
     }
+}
+
+/// Sends memories to be imported. The body cannot be sent twice: so a token that the server does not take any more is
+/// found out, and renewed, by a call before it.
+pub(crate) async fn import(
+    state: &AppState,
+    person: &Person,
+    kind: &'static str,
+    is_strict: bool,
+    body: reqwest::Body,
+) -> Result<ImportStarted, CallError> {
+    call::<IgnoredAny>(state, person, &Call::get("/api/connections", &[])).await?;
+    let token = access_token(state, person, None).await?;
+    Ok(state.server.import(&token.value, kind, is_strict, body).await?)
 }
 
 /// Asks a persona; `data` is that of the tool `query_user`.

@@ -161,6 +161,11 @@ impl Member {
         }
     }
 
+    /// Who the person is at the Picard server.
+    pub(crate) fn server_user_id(&self) -> Option<Uuid> {
+        self.person.connection.as_ref().map(|connection| connection.server_user_id)
+    }
+
     /// How pages speak and look to the person.
     pub(crate) fn preferences(&self) -> &Preferences {
         &self.visitor.preferences

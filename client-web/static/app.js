@@ -15,18 +15,11 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select");
-  if (event.key === "Escape") {
-    const open = event.target.closest("details[open]") ?? document.querySelector("details.menu[open]");
-    if (open && !isTyping) {
-      open.open = false;
-      open.querySelector("summary").focus();
-    }
-  } else if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const finder = document.querySelector("#q, #top-q");
-    if (finder) {
-      event.preventDefault();
-      finder.focus();
-    }
+  if (event.key !== "Escape" || isTyping) return;
+  const open = event.target.closest("details[open]") ?? document.querySelector("details.menu[open]");
+  if (open) {
+    open.open = false;
+    open.querySelector("summary").focus();
   }
 });
 
@@ -47,32 +40,61 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-// A form is sent once. Going back to the page makes it usable again.
+// A form is sent once. Going back to the page makes it usable again, and so does stopping: a page that has not come
+// after this time will hardly come.
+const release = (form) => {
+  delete form.dataset.sent;
+  delete form.dataset.busy;
+  form.removeAttribute("aria-busy");
+};
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
   form.setAttribute("aria-busy", "true");
+  // What says itself when it is over may take longer.
+  setTimeout(() => form.dataset.busy || release(form), 15000);
 });
-window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) {
-    delete form.dataset.sent;
-    form.removeAttribute("aria-busy");
-  }
-});
+window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));
 
-// Shows what the server makes of something. Its answers are cleaned there; scripts in them would not run.
-async function show(place, request) {
+// Has screen readers say something that has changed. The place is always there: one that comes with its words is not read.
+const say = (words) => {
+  document.getElementById("said").textContent = words;
+};
+
+// Why a page is not the one that was asked for.
+function reason(page) {
+  const errors = page.querySelectorAll("#errors li");
+  const found = errors.length ? errors : page.querySelectorAll("main h1, main .lead");
+  return [...found].map((element) => element.textContent.trim().replace(/\.$/, "")).join(". ") || document.body.dataset.failed;
+}
+
+// Asks the server for a page; answers it, whether it is what was asked for, and if not why. Scripts in it do not run.
+async function ask(request) {
   try {
     const answer = await fetch(request);
-    if (!answer.ok || answer.redirected) return false;
-    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = parsed.getElementById(place.id) ?? parsed.body;
-    place.replaceChildren(...found.childNodes);
-    return true;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return { page, isThere: answer.ok && !answer.redirected, reason: reason(page) };
   } catch {
-    return false;
+    return { isThere: false, reason: document.body.dataset.failed };
+  }
+}
+
+// Takes over one place of a page. What failed is said above what was there before, which is not what was asked for.
+function take(place, answer) {
+  place.removeAttribute("aria-busy");
+  place.classList.toggle("stale", !answer.isThere);
+  place.querySelector(":scope > .problem")?.remove();
+  if (answer.isThere) {
+    place.replaceChildren(...(answer.page.getElementById(place.id)?.childNodes ?? []));
+    say(place.querySelector("[data-say]")?.textContent ?? "");
+  } else {
+    const problem = document.createElement("p");
+    problem.className = "problem";
+    problem.textContent = answer.reason;
+    place.prepend(problem);
+    say(answer.reason);
   }
 }
 
@@ -86,10 +108,11 @@ if (preview) {
   let timer;
   const draw = async () => {
     const turn = ++last;
-    const draft = preview.cloneNode(false);
     const fields = new URLSearchParams([["csrf", form.elements.csrf.value], ["text", text.value]]);
-    const request = new Request("/memories/preview", { method: "POST", body: fields });
-    if ((await show(draft, request)) && turn === last) preview.replaceChildren(...draft.childNodes);
+    const { page, isThere, reason } = await ask(new Request("/memories/preview", { method: "POST", body: fields }));
+    if (turn !== last) return;
+    if (isThere || page?.querySelector("body > .field-error")) preview.replaceChildren(...page.body.childNodes);
+    else preview.textContent = reason;
   };
   button.setAttribute("aria-expanded", String(!preview.hidden));
   button.setAttribute("aria-controls", "preview");
@@ -103,6 +126,27 @@ if (preview) {
     clearTimeout(timer);
     if (!preview.hidden) timer = setTimeout(draw, 350);
   });
+}
+
+// Tags and categories that were used before are suggested: asked for when somebody begins to use such a field.
+const suggestions = document.getElementById("suggestions");
+if (suggestions) {
+  const suggest = async () => {
+    const { page, isThere } = await ask(suggestions.dataset.from);
+    if (!isThere) return;
+    suggestions.replaceChildren(...page.querySelectorAll("datalist"));
+    const place = document.getElementById("tag-choices");
+    if (!place) return;
+    const button = ({ value }) => Object.assign(document.createElement("button"), { type: "button", className: "tag", textContent: value });
+    place.replaceChildren(...[...suggestions.querySelectorAll("#known-tags option")].map(button));
+    place.hidden = !place.children.length;
+  };
+  const fields = document.querySelectorAll("main #tag, main #tags, main #category");
+  const begin = () => {
+    for (const field of fields) field.removeEventListener("focus", begin);
+    suggest();
+  };
+  for (const field of fields) field.addEventListener("focus", begin);
 }
 
 // Tags that were used before are added with a click.
@@ -129,21 +173,16 @@ if (asking) {
     const now = ++turn;
     const fields = [...new FormData(asking)].filter(([, value]) => value !== "");
     const path = `/search?${new URLSearchParams(fields)}`;
-    const draft = results.cloneNode(false);
     results.setAttribute("aria-busy", "true");
-    const isThere = await show(draft, path);
+    const answer = await ask(path);
     if (now !== turn) return;
-    results.removeAttribute("aria-busy");
-    if (isThere) {
-      results.replaceChildren(...draft.childNodes);
-      history.replaceState(null, "", path);
-    }
+    take(results, answer);
+    if (answer.isThere) history.replaceState(null, "", path);
   };
-  const soon = () => {
+  asking.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(search, 300);
-  };
-  asking.addEventListener("input", soon);
+  });
   asking.addEventListener("submit", () => clearTimeout(timer));
 }
 
@@ -158,13 +197,16 @@ for (const field of document.querySelectorAll("[data-finds]")) {
     const fields = new URLSearchParams(new FormData(form));
     const isSent = form.method === "post";
     if (isSent) fields.set("find", "1");
-    const request = isSent ? new Request(form.action, { method: "POST", body: fields }) : `${form.action}?${fields}`;
-    const draft = place.cloneNode(false);
     place.setAttribute("aria-busy", "true");
-    const isThere = await show(draft, request);
+    const answer = await ask(isSent ? new Request(form.action, { method: "POST", body: fields }) : `${form.action}?${fields}`);
     if (now !== turn) return;
-    place.removeAttribute("aria-busy");
-    if (isThere) place.replaceChildren(...draft.childNodes);
+    // Boxes that were ticked or cleared since then stay so.
+    const ticked = [...place.querySelectorAll("input:checked")];
+    take(place, answer);
+    if (!answer.isThere) return;
+    for (const box of place.querySelectorAll("input[type=checkbox]")) box.checked = ticked.some((old) => old.name === box.name);
+    const missing = ticked.filter((old) => !place.querySelector(`[name="${CSS.escape(old.name)}"]`));
+    place.append(...missing.map((old) => old.closest("label")));
   };
   field.addEventListener("input", () => {
     clearTimeout(timer);
@@ -180,18 +222,18 @@ if (address.searchParams.has("done")) {
 }
 
 // An answer is shown while it is written. At the end comes the same with links to what it rests on, cleaned by the server.
-const ask = document.getElementById("ask");
-if (ask) {
+const question = document.getElementById("ask");
+if (question) {
   const section = document.getElementById("answer-section");
   const answer = document.getElementById("answer");
-  const say = (words, kind) => {
+  const put = (words, kind) => {
     const paragraph = document.createElement("p");
     paragraph.className = kind;
     paragraph.textContent = words;
     answer.replaceChildren(paragraph);
     return paragraph;
   };
-  const take = (block, growing) => {
+  const receive = (block, growing) => {
     const kind = block.match(/^event: (.*)$/m)?.[1];
     const data = JSON.parse(block.match(/^data: (.*)$/m)?.[1] ?? "{}");
     if (kind === "token") {
@@ -202,75 +244,90 @@ if (ask) {
       const parsed = new DOMParser().parseFromString(data.html, "text/html");
       answer.replaceChildren(...parsed.body.childNodes);
     } else if (kind === "error") {
-      say(data.message, "problem");
+      put(data.message, "problem");
     }
     return kind === "done" || kind === "error";
   };
   const listen = async () => {
-    const body = new URLSearchParams(new FormData(ask));
-    const response = await fetch(ask.dataset.stream, { method: "POST", body });
+    const body = new URLSearchParams(new FormData(question));
+    const response = await fetch(question.dataset.stream, { method: "POST", body });
     if (!response.ok || response.redirected) {
       // The page itself explains what is wrong, and keeps the question.
-      ask.submit();
+      question.submit();
       return;
     }
-    const growing = say(ask.dataset.thinking, "card growing");
+    const growing = put(question.dataset.thinking, "card growing");
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let unread = "";
     let isOver = false;
     while (!isOver) {
       const { value, done } = await reader.read();
-      if (done) throw new Error(ask.dataset.broken);
+      if (done) throw new Error(question.dataset.broken);
       unread += value;
       const blocks = unread.split("\n\n");
       unread = blocks.pop();
-      for (const block of blocks) isOver = take(block, growing) || isOver;
+      for (const block of blocks) isOver = receive(block, growing) || isOver;
     }
   };
-  ask.addEventListener("submit", async (event) => {
+  question.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (ask.dataset.sent) return;
+    if (question.dataset.busy) return;
+    question.dataset.busy = "yes";
     section.hidden = false;
     answer.setAttribute("aria-busy", "true");
     try {
       await listen();
     } catch {
-      say(ask.dataset.broken, "problem");
+      put(question.dataset.broken, "problem");
     }
     answer.removeAttribute("aria-busy");
-    delete ask.dataset.sent;
-    ask.removeAttribute("aria-busy");
+    release(question);
   });
 }
 
-// A file is sent as it is, chosen or dropped. Without this script its text can be pasted.
-const drop = document.getElementById("drop");
-if (drop) {
+// A file or a text is sent without leaving the page, so that one sees how far it is and loses nothing if it is refused.
+const sending = document.getElementById("sending");
+if (sending) {
   const form = document.getElementById("import");
+  const drop = document.getElementById("drop");
   const file = document.getElementById("file");
-  const status = document.getElementById("file-status");
-  const formats = { csv: "csv", json: "json" };
-  const send = async (chosen) => {
-    if (!chosen) return;
-    const fields = new URLSearchParams({ format: formats[chosen.name.split(".").pop().toLowerCase()] ?? "ndjson" });
-    if (form.elements.strict.checked) fields.set("strict", "yes");
-    status.textContent = status.dataset.sending;
-    const headers = { "x-csrf-token": form.elements.csrf.value, "content-type": "application/octet-stream" };
-    try {
-      const answer = await fetch(`/import/file?${fields}`, { method: "POST", headers, body: chosen });
-      if (answer.redirected) {
-        location.assign(answer.url);
+  const [bar, words] = sending.children;
+  const tell = (text) => {
+    if (words.textContent === text) return;
+    words.textContent = text;
+    say(text);
+  };
+  const refuse = (text) => {
+    release(form);
+    bar.hidden = true;
+    words.className = "field-error";
+    tell(text);
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (form.dataset.busy) return;
+    form.dataset.busy = "yes";
+    const request = new XMLHttpRequest();
+    sending.hidden = bar.hidden = false;
+    words.className = "";
+    bar.removeAttribute("value");
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      bar.value = (100 * loaded) / total;
+      const tenth = Math.floor((10 * loaded) / total) * 10;
+      tell(loaded < total ? sending.dataset.sending.replace("{}", tenth) : sending.dataset.taking);
+    });
+    request.addEventListener("load", () => {
+      if (/\/import\/[^/]+$/.test(request.responseURL)) {
+        location.assign(request.responseURL);
         return;
       }
-      const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const words = [...parsed.querySelectorAll("main h1, main .lead")].map((element) => element.textContent);
-      status.textContent = words.join(" – ");
-    } catch (problem) {
-      status.textContent = problem.message;
-    }
-    file.value = "";
-  };
-  file.addEventListener("change", () => send(file.files[0]));
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      refuse(reason(page));
+    });
+    request.addEventListener("error", () => refuse(document.body.dataset.failed));
+    request.open("POST", form.action);
+    request.send(new FormData(form));
+  });
   drop.addEventListener("dragover", (event) => {
     event.preventDefault();
     drop.classList.add("over");
@@ -279,16 +336,35 @@ if (drop) {
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    send(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files.length) file.files = event.dataTransfer.files;
   });
 }
 
-// An import that is under way is looked at again by itself.
+// An import that is under way is looked at again by itself. Only words and numbers change: whoever is on a control stays there.
 const progress = document.getElementById("progress");
 if (progress?.dataset.again) {
+  const copy = (page) => {
+    const status = document.getElementById("progress-status");
+    const former = status.textContent;
+    for (const id of ["status", "figures", "total", "wrong"]) {
+      document.getElementById(`progress-${id}`).textContent = page.getElementById(`progress-${id}`).textContent;
+    }
+    const [bar, newBar] = [document, page].map((place) => place.getElementById("progress-bar"));
+    bar.max = newBar.max;
+    bar.value = newBar.value;
+    const [rows, newRows] = [document, page].map((place) => place.getElementById("progress-rows"));
+    rows.append(...[...newRows.children].slice(rows.children.length));
+    for (const id of ["errors", "again"]) {
+      const [part, newPart] = [document, page].map((place) => place.getElementById(`progress-${id}`));
+      if (newPart.hidden && part.contains(document.activeElement)) document.getElementById("progress-heading").focus();
+      part.hidden = newPart.hidden;
+    }
+    if (status.textContent !== former) say(`${status.textContent}. ${document.getElementById("progress-figures").textContent}`);
+    return Boolean(page.getElementById("progress").dataset.again);
+  };
   const look = async () => {
-    if (!document.hidden) await show(progress, progress.dataset.again);
-    if (progress.querySelector("a")) setTimeout(look, 2000);
+    const { page, isThere } = document.hidden ? {} : await ask(progress.dataset.again);
+    if (!isThere || copy(page)) setTimeout(look, 2000);
   };
   setTimeout(look, 2000);
 }

@@ -1,7 +1,5 @@
 //! What the person did, and who read their memories.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -13,11 +11,14 @@ use super::directory;
 use super::memory_view::MomentView;
 use crate::error::PageError;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{ActivityPage, Call, Connections, Event};
+use crate::server_client::{ActivityPage, Application, Call, Connections, Event};
 use crate::state::AppState;
 use crate::tokens;
 use crate::visitor::Member;
-use crate::words::{Words, fill};
+use crate::words::{FigureWords, fill};
+
+/// Links to memories beside one act.
+const SHOWN: usize = 5;
 
 /// What the address asks for.
 #[derive(Default, Deserialize)]
@@ -32,9 +33,13 @@ struct EventView {
     moment: MomentView,
     /// Who did it, when it was somebody else.
     by: Option<String>,
-    /// The application that it was done with.
-    through: Option<String>,
+    /// What memories were read for.
+    purpose: Option<&'static str>,
+    /// The application that it was done with, and the way that it took.
+    through: Vec<String>,
     memories: Vec<Uuid>,
+    /// How many there are besides.
+    more: Option<String>,
 }
 
 #[derive(Template)]
@@ -73,29 +78,77 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
 
 /// Names of people and applications are an extra: without them the page is less readable, but no worse.
 async fn views(state: &AppState, member: &Member, events: &[Event]) -> Vec<EventView> {
-    let listed = directory::find(state, member, "").await.unwrap_or_default();
-    let connections = tokens::call::<Connections>(state, &member.person, &Call::get("/api/connections", &[])).await;
-    let connections = connections.map(|answer| answer.connections).unwrap_or_default();
-    let applications: HashMap<String, String> =
-        connections.into_iter().map(|connection| (connection.client_id, connection.client_name)).collect();
-    let own_id = member.person.connection.as_ref().map(|connection| connection.server_user_id);
+    let own_id = member.server_user_id();
+    let others: Vec<Uuid> = events.iter().filter_map(|event| event.user_id).filter(|id| Some(*id) != own_id).collect();
+    let connections = Call::get("/api/connections", &[]);
+    let connections = tokens::call::<Connections>(state, &member.person, &connections);
+    let (listed, connections) = tokio::join!(directory::these(state, member, &others), connections);
+    let listed = listed.unwrap_or_default();
+    let applications = Applications {
+        own: state.client.as_ref().map(|client| client.id().to_owned()),
+        connections: connections.map(|answer| answer.connections).unwrap_or_default(),
+    };
     let words = member.words();
-    let view = |event: &Event| EventView {
-        label: label(&event.event, words),
-        moment: MomentView::new(event.happened_at, member.preferences()),
-        by: event.user_id.filter(|id| Some(*id) != own_id).map(|id| {
-            let name = directory::names(&[id], &listed, words.memory.somebody)[&id].clone();
-            fill(words.figure.by, name)
-        }),
-        through: event.client_id.as_ref().and_then(|id| applications.get(id)).map(|name| fill(words.figure.through, name)),
-        memories: event.memories(),
+    let view = |event: &Event| {
+        let all = event.memories();
+        let more = all.len().saturating_sub(SHOWN);
+        EventView {
+            label: label(&event.event, &words.figure).map_or_else(|| event.event.replace('_', " "), str::to_owned),
+            moment: MomentView::new(event.happened_at, member.preferences()),
+            by: event.user_id.filter(|id| Some(*id) != own_id).map(|id| {
+                let name = directory::names(&[id], &listed, words.memory.somebody)[&id].clone();
+                fill(words.figure.by, name)
+            }),
+            purpose: purpose(event, &words.figure),
+            through: applications.named(event, &words.figure).into_iter().chain(door(event, &words.figure)).collect(),
+            memories: all.into_iter().take(SHOWN).collect(),
+            more: (more > 0).then(|| fill(words.figure.more, more)),
+        }
     };
     events.iter().map(view).collect()
 }
 
-fn label(event: &str, words: &Words) -> String {
-    let words = &words.figure;
-    let label = match event {
+/// What is known of applications. The server tells the names of those alone that the person connected.
+struct Applications {
+    /// The id of this one.
+    own: Option<String>,
+    connections: Vec<Application>,
+}
+
+impl Applications {
+    fn named(&self, event: &Event, words: &FigureWords) -> Option<String> {
+        let id = event.client_id.as_ref()?;
+        let known = self.connections.iter().find(|connection| connection.client_id == *id);
+        Some(match known {
+            Some(connection) => fill(words.through, &connection.client_name),
+            None if self.own.as_ref() == Some(id) => words.through_own.to_owned(),
+            None => fill(words.through_unknown, id.chars().take(8).collect::<String>()),
+        })
+    }
+}
+
+fn door(event: &Event, words: &FigureWords) -> Option<String> {
+    match event.door() {
+        "rest" => Some(words.door_rest.to_owned()),
+        "mcp" => Some(words.door_mcp.to_owned()),
+        "command_line" => Some(words.door_command_line.to_owned()),
+        _ => None,
+    }
+}
+
+fn purpose(event: &Event, words: &FigureWords) -> Option<&'static str> {
+    match (event.event.as_str(), event.operation()) {
+        ("memories_read", "get") => Some(words.read_one),
+        ("memories_read", "list") => Some(words.read_list),
+        ("memories_read", "search") => Some(words.read_search),
+        ("memories_read", "persona") => Some(words.read_persona),
+        _ => None,
+    }
+}
+
+/// `None` for a kind that came after this page was written: it is better shown by its name than not at all.
+fn label(event: &str, words: &FigureWords) -> Option<&'static str> {
+    Some(match event {
         "memories_read" => words.read,
         "memories_submitted" => words.submitted,
         "memory_updated" => words.updated,
@@ -104,13 +157,75 @@ fn label(event: &str, words: &Words) -> String {
         "memory_deleted" => words.deleted,
         "memories_imported" => words.imported,
         "memories_exported" => words.exported,
-        "signed_in" | "signed_up" => words.signed_in,
+        "signed_in" => words.signed_in,
+        "signed_up" => words.signed_up,
         "sign_in_failed" => words.sign_in_failed,
         "authorization_granted" => words.granted,
-        "connection_ended" | "grant_revoked" => words.ended,
-        "account_changed" | "profile_changed" | "password_changed" => words.account,
-        // A kind that came after this page was written is better shown by its name than not at all.
-        other => return other.replace('_', " "),
-    };
-    label.to_owned()
+        "tokens_issued" | "user_token_issued" => words.tokens_issued,
+        "user_token_refused" => words.token_refused,
+        "tokens_revoked" => words.tokens_revoked,
+        "authorization_code_reused" | "refresh_token_reused" => words.reused,
+        "connection_ended" => words.ended,
+        "account_changed" => words.account_changed,
+        "account_deleted" => words.account_deleted,
+        "profile_changed" => words.profile,
+        "password_changed" => words.password,
+        "client_registered" | "client_registered_itself" => words.client_registered,
+        "client_updated" => words.client_updated,
+        "client_secret_replaced" => words.client_secret,
+        "client_deleted" => words.client_deleted,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::label;
+    use crate::words::Language;
+
+    /// How the server's sources name the kind of an act that they keep.
+    const BEFORE: [&str; 7] = [
+        "event: \"",
+        "record_own(caller, \"",
+        "record_reuse(\"",
+        "record_of_client(\"",
+        "note_transfer(caller, \"",
+        "self.act(caller, \"",
+        "=> \"memor",
+    ];
+
+    fn kinds(folder: &Path, kinds: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                self::kinds(&path, kinds);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            for before in BEFORE {
+                let begin = before.rsplit('"').next().unwrap_or_default();
+                let is_kind =
+                    |word: &&str| word.contains('_') && word.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+                let found = source.split(before).skip(1).filter_map(|rest| rest.split('"').next()).filter(is_kind);
+                kinds.extend(found.map(|rest| format!("{begin}{rest}")));
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_act_that_the_server_keeps_has_words() {
+        let mut found = BTreeSet::new();
+        kinds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/app/src"), &mut found);
+        kinds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/server/src"), &mut found);
+
+        assert!(found.len() >= 25 && found.contains("memory_restored"), "{found:?}");
+        for kind in found {
+            for language in [Language::English, Language::German] {
+                assert!(label(&kind, &language.words().figure).is_some(), "{kind} falls through");
+            }
+        }
+    }
 }

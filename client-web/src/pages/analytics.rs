@@ -46,8 +46,12 @@ struct FiguresPage {
 pub(crate) async fn show(State(state): State<AppState>, member: Member) -> Result<Response, PageError> {
     let figures: Figures = tokens::call(&state, &member.person, &Call::get("/api/users/me/analytics", &[])).await?;
     // The server names the latest month first; people read from left to right.
-    let months: Vec<Row> =
-        figures.months.iter().rev().map(|month| Row { name: month.month.clone(), count: month.count, href: None }).collect();
+    let months: Vec<Row> = figures
+        .months
+        .iter()
+        .rev()
+        .map(|month| Row { name: member.words().month(&month.month), count: month.count, href: None })
+        .collect();
     let link = |name: &str, value: &str| {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
         Some(format!("/memories?{query}"))

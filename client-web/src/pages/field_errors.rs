@@ -2,10 +2,10 @@
 
 use http::StatusCode;
 
-use crate::error::Explanation;
+use crate::error::{Explanation, Reason};
 use crate::server_client::{FieldMessage, ToolError};
 use crate::tokens::CallError;
-use crate::words::Words;
+use crate::words::{Words, fill};
 
 /// One thing that is wrong; the field is empty when it is about the form as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,12 +67,20 @@ impl FieldErrors {
         self.list.is_empty()
     }
 
-    /// What the server said about a call that a form made.
+    /// What the server said about a call that a form made about a memory.
     pub(crate) fn of_call(error: &CallError, fields: &[FieldName], words: &Words) -> Self {
-        let explanation = Explanation::from(error);
+        Self::of_call_about(Reason::NoMemory, error, fields, words)
+    }
+
+    /// What the server said about a call that a form made. What is not there is what the form is about.
+    pub(crate) fn of_call_about(absent: Reason, error: &CallError, fields: &[FieldName], words: &Words) -> Self {
+        let mut explanation = Explanation::from(error);
+        if explanation.reason == Reason::NoMemory {
+            explanation.reason = absent;
+        }
         let list = match error {
             CallError::Tool(ToolError::Invalid(messages)) if !messages.is_empty() => {
-                messages.iter().map(|message| translated(message, fields)).collect()
+                messages.iter().map(|message| translated(message, fields, words)).collect()
             }
             _ => {
                 let (heading, message) = explanation.reason.said(words);
@@ -89,11 +97,14 @@ impl FieldErrors {
 }
 
 /// The server names the path of a member, for example `tags[3]`.
-fn translated(message: &FieldMessage, fields: &[FieldName]) -> FieldError {
+pub(super) fn translated(message: &FieldMessage, fields: &[FieldName], words: &Words) -> FieldError {
     let name = message.field.split(['[', '.']).next().unwrap_or_default();
     match fields.iter().find(|field| field.theirs == name) {
         Some(field) if !field.rule.is_empty() => FieldError { field: field.ours, message: field.rule.to_owned() },
         Some(field) => FieldError { field: field.ours, message: sentence(field.label, &message.message) },
+        None if !words.problem.refused_rule.is_empty() => {
+            FieldError { field: "", message: fill(words.problem.refused_rule, name) }
+        }
         None => FieldError { field: "", message: sentence(name, &message.message) },
     }
 }
@@ -107,7 +118,30 @@ fn sentence(subject: &str, predicate: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::sentence;
+    use super::{FieldErrors, FieldName, sentence, translated};
+    use crate::error::Reason;
+    use crate::server_client::{FieldMessage, ToolError};
+    use crate::tokens::CallError;
+    use crate::words::Language;
+
+    #[test]
+    fn the_servers_english_is_shown_to_nobody_who_reads_german() {
+        let german = Language::German.words();
+        let fields = [FieldName::new("model", "model", german.persona.model_label, german.persona.model_rule)];
+        for field in ["model", "min_score", "shared_with.groups", ""] {
+            let message = FieldMessage { field: field.to_owned(), message: "must be one of".to_owned() };
+            assert!(!translated(&message, &fields, german).message.contains("must"), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_called_by_its_name() {
+        let (words, error) = (Language::English.words(), CallError::Tool(ToolError::NotFound));
+        let said = |reason| FieldErrors::of_call_about(reason, &error, &[], words).list[0].message.clone();
+
+        assert!(said(Reason::NoPerson).starts_with("This person is not here"));
+        assert!(said(Reason::NoMemory).starts_with("This memory is not here"));
+    }
 
     #[test]
     fn what_the_server_says_becomes_a_sentence() {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::field_errors::{FieldErrors, FieldName};
 use super::home::Done;
-use crate::error::{PageError, see_other};
+use crate::error::{PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::server_client::{Call, Group, GroupPage};
@@ -37,7 +37,8 @@ struct GroupView {
 #[template(path = "groups.html")]
 struct GroupsPage {
     frame: Frame,
-    groups: Vec<GroupView>,
+    /// `None` when they could not be asked for.
+    groups: Option<Vec<GroupView>>,
     fields: Fields,
     errors: FieldErrors,
 }
@@ -48,7 +49,7 @@ pub(super) fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
         FieldName::new("name", "name", words.group.name_label, words.group.name_rule),
         FieldName::new("user_id", "person", words.group.member_label, words.group.member_rule),
     ];
-    FieldErrors::of_call(error, &fields, words)
+    FieldErrors::of_call_about(Reason::NoPerson, error, &fields, words)
 }
 
 /// `GET /groups`
@@ -64,7 +65,6 @@ pub(crate) async fn create(
     let call = Call::send(Method::POST, "/api/groups", Some(json!({ "name": fields.name.trim() })));
     match tokens::call::<Group>(&state, &member.person, &call).await {
         Ok(group) => Ok(see_other(&format!("/groups/{}", group.id))),
-        Err(error @ CallError::Connection(_)) => Err(error.into()),
         Err(error) => {
             let errors = errors_of(&error, member.words());
             list_page(&state, &member, fields, errors, None).await
@@ -80,10 +80,15 @@ async fn list_page(
     done: Option<&str>,
 ) -> Result<Response, PageError> {
     let call = Call::get("/api/groups", &[("limit", "200")]);
-    let found: GroupPage = tokens::call(state, &member.person, &call).await?;
+    let found = match tokens::call::<GroupPage>(state, &member.person, &call).await {
+        Ok(found) => Some(found.groups),
+        // What was typed is not lost because the list is not there.
+        Err(_) if !errors.is_empty() => None,
+        Err(error) => return Err(error.into()),
+    };
     let frame = Frame::new(&member.visitor, member.words().group.title, Section::Groups).with_notice(done);
     let status = errors.status;
-    let groups = found.groups.into_iter().map(|group| view(group, member)).collect();
+    let groups = found.map(|groups| groups.into_iter().map(|group| view(group, member)).collect());
     Ok(page(status, &GroupsPage { frame, groups, fields, errors }))
 }
 
@@ -98,5 +103,5 @@ fn view(group: Group, member: &Member) -> GroupView {
 
 /// Whether the group is the person's to change.
 pub(super) fn is_own(group: &Group, member: &Member) -> bool {
-    member.person.connection.as_ref().is_some_and(|connection| connection.server_user_id == group.owner_id)
+    member.server_user_id() == Some(group.owner_id)
 }

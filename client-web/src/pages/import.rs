@@ -1,27 +1,37 @@
-//! Taking memories in from a file or a text, and how far that has come.
+//! Taking memories in from a file or a text: passed on to the server while it comes, at any size.
+
+use std::io;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::multipart::Field;
 use axum::response::Response;
-use http::StatusCode;
-use serde::Deserialize;
+use futures_util::stream;
+use http_body::Frame as BodyFrame;
+use http_body_util::StreamBody;
+use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::field_errors::FieldErrors;
-use super::memory::id_in;
-use crate::error::{PageError, see_other};
-use crate::form::{MemberForm, MemberUpload};
+use crate::error::{Explanation, PageError, see_other};
+use crate::form::{MemberParts, SMALL, next_part, part_text};
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Call, ImportProgress, ImportStarted, ToolError};
+use crate::server_client::{ImportStarted, Outage, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
-use crate::words::fill;
+
+/// A text is in a form as a whole, so it must fit there; a file need not.
+const LARGEST_TEXT: usize = 16 * 1024 * 1024;
+/// Pieces of a file that wait for the server.
+const WAITING: usize = 8;
 
 /// A text with memories, and what it is.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Fields {
+#[derive(Default)]
+struct Fields {
     text: String,
+    /// `ndjson`, `csv` or `json`; empty when its name or its beginning shall tell.
     format: String,
     /// Not empty when a single wrong row means that nothing is stored.
     strict: String,
@@ -35,23 +45,6 @@ struct ImportPage {
     errors: FieldErrors,
 }
 
-struct RowView {
-    heading: String,
-    message: String,
-}
-
-#[derive(Template)]
-#[template(path = "import_progress.html")]
-struct ProgressPage {
-    frame: Frame,
-    path: String,
-    status: &'static str,
-    is_over: bool,
-    figures: String,
-    progress: ImportProgress,
-    rows: Vec<RowView>,
-}
-
 /// `GET /import`
 pub(crate) async fn show(member: Member) -> Result<Response, PageError> {
     if member.person.connection.is_none() {
@@ -60,51 +53,120 @@ pub(crate) async fn show(member: Member) -> Result<Response, PageError> {
     Ok(form_page(&member, Fields::default(), FieldErrors::none()))
 }
 
-/// `POST /import`: a text out of the form.
+/// `POST /import`: what is to be known of the file comes before it.
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    MemberForm { member, fields }: MemberForm<Fields>,
+    MemberParts { member, mut parts }: MemberParts,
 ) -> Result<Response, PageError> {
+    let mut fields = Fields::default();
+    while let Some(part) = next_part(&mut parts).await? {
+        match part.name().unwrap_or_default() {
+            "format" => fields.format = part_text(part, SMALL).await?,
+            "strict" => fields.strict = part_text(part, SMALL).await?,
+            "file" if part.file_name().is_some_and(|name| !name.is_empty()) => {
+                let outcome = send_file(&state, &member, &fields, part).await;
+                return Ok(answer(&member, fields, "file", outcome));
+            }
+            "text" => match part_text(part, LARGEST_TEXT).await {
+                Ok(text) => fields.text = text,
+                Err(error) => return unreadable(&member, fields, error),
+            },
+            _ => {}
+        }
+    }
     if fields.text.trim().is_empty() {
         let errors = FieldErrors::one("text", member.words().transfer.empty);
         return Ok(form_page(&member, fields, errors));
     }
-    match start(&state, &member, &fields.format, !fields.strict.is_empty(), fields.text.clone().into_bytes()).await {
-        Ok(started) => Ok(see_other(&format!("/import/{}", started.import_id))),
-        Err(CallError::Tool(ToolError::Invalid(_))) => {
-            let errors = FieldErrors::one("text", member.words().transfer.rejected);
-            Ok(form_page(&member, fields, errors))
+    let kind = kind(format_of_text(&fields.format, &fields.text));
+    let is_strict = !fields.strict.is_empty();
+    let outcome = tokens::import(&state, &member.person, kind, is_strict, fields.text.clone().into()).await;
+    Ok(answer(&member, fields, "text", outcome))
+}
+
+/// A text that is too long for a form, or no text.
+fn unreadable(member: &Member, fields: Fields, error: PageError) -> Result<Response, PageError> {
+    let words = &member.words().transfer;
+    let PageError::Explained(explanation) = error else { return Err(error) };
+    let mut errors = match explanation.status {
+        http::StatusCode::PAYLOAD_TOO_LARGE => FieldErrors::one("text", words.text_large),
+        _ => FieldErrors::one("text", words.unreadable),
+    };
+    errors.status = explanation.status;
+    Ok(form_page(member, fields, errors))
+}
+
+fn answer(member: &Member, fields: Fields, field: &'static str, outcome: Result<ImportStarted, CallError>) -> Response {
+    let words = &member.words().transfer;
+    let errors = match outcome {
+        Ok(started) => return see_other(&format!("/import/{}", started.import_id)),
+        Err(CallError::Tool(ToolError::Invalid(_))) => FieldErrors::one(field, words.rejected),
+        Err(error @ CallError::Tool(ToolError::TooLarge)) => {
+            let mut errors = FieldErrors::one(field, words.file_large);
+            errors.status = Explanation::from(&error).status;
+            errors
         }
-        Err(error) => {
-            let errors = FieldErrors::of_call(&error, &[], member.words());
-            Ok(form_page(&member, fields, errors))
+        Err(error) => FieldErrors::of_call(&error, &[], member.words()),
+    };
+    form_page(member, fields, errors)
+}
+
+/// Passes a file on while it comes. Where it breaks off, so does the import, and the server stores nothing.
+async fn send_file(state: &AppState, member: &Member, fields: &Fields, mut file: Field<'_>) -> Result<ImportStarted, CallError> {
+    let kind = kind(format_of_file(&fields.format, file.file_name().unwrap_or_default()));
+    let (sender, receiver) = mpsc::channel::<io::Result<BodyFrame<Bytes>>>(WAITING);
+    let pieces = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+    let body = reqwest::Body::wrap(StreamBody::new(pieces));
+    let reading = async move {
+        let mut is_wanted = true;
+        loop {
+            match file.chunk().await {
+                // Read to the end even when the server has said no: a browser does not look for an answer before.
+                Ok(Some(piece)) => is_wanted = is_wanted && sender.send(Ok(BodyFrame::data(piece))).await.is_ok(),
+                Ok(None) => return true,
+                Err(error) => {
+                    let _ = sender.send(Err(io::Error::other(error))).await;
+                    return false;
+                }
+            }
         }
+    };
+    let sending = tokens::import(state, &member.person, kind, !fields.strict.is_empty(), body);
+    match tokio::join!(reading, sending) {
+        (true, outcome) => outcome,
+        (false, _) => Err(ToolError::from(Outage::Away(None)).into()),
     }
 }
 
-/// `POST /import/file?format=&strict=`: a file as it is, sent by the page's script.
-pub(crate) async fn submit_file(
-    State(state): State<AppState>,
-    MemberUpload { member, fields, body }: MemberUpload<Fields>,
-) -> Result<Response, PageError> {
-    let started = start(&state, &member, &fields.format, !fields.strict.is_empty(), body.into()).await?;
-    Ok(see_other(&format!("/import/{}", started.import_id)))
-}
-
-async fn start(
-    state: &AppState,
-    member: &Member,
-    format: &str,
-    is_strict: bool,
-    body: Vec<u8>,
-) -> Result<ImportStarted, CallError> {
-    let kind = match format {
+fn kind(format: &str) -> &'static str {
+    match format {
         "csv" => "text/csv",
         "json" => "application/json",
         _ => "application/x-ndjson",
-    };
-    let path = if is_strict { "/api/memories/import?on_error=stop" } else { "/api/memories/import" };
-    tokens::call(state, &member.person, &Call::upload(path, kind, body)).await
+    }
+}
+
+/// What was chosen; if nothing was, what the name of the file says.
+fn format_of_file<'a>(chosen: &'a str, name: &str) -> &'a str {
+    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    match (chosen, ending.as_str()) {
+        ("", "csv") => "csv",
+        ("", "json") => "json",
+        ("", _) => "ndjson",
+        (chosen, _) => chosen,
+    }
+}
+
+/// What was chosen; if nothing was, what the text begins with.
+fn format_of_text<'a>(chosen: &'a str, text: &str) -> &'a str {
+    let first_line = text.trim_start().lines().next().unwrap_or_default();
+    match (chosen, first_line.chars().next()) {
+        ("", Some('[')) => "json",
+        ("", Some('{')) if serde_json::from_str::<Value>(first_line).is_err() => "json",
+        ("", Some('{')) => "ndjson",
+        ("", _) => "csv",
+        (chosen, _) => chosen,
+    }
 }
 
 fn form_page(member: &Member, fields: Fields, errors: FieldErrors) -> Response {
@@ -112,38 +174,19 @@ fn form_page(member: &Member, fields: Fields, errors: FieldErrors) -> Response {
     page(errors.status, &ImportPage { frame, fields, errors })
 }
 
-/// `GET /import/{id}`
-pub(crate) async fn progress(
-    State(state): State<AppState>,
-    member: Member,
-    Path(id): Path<String>,
-) -> Result<Response, PageError> {
-    let id = id_in(&id)?;
-    let call = Call::get(&format!("/api/imports/{id}"), &[]);
-    let progress: ImportProgress = match tokens::call(&state, &member.person, &call).await {
-        Err(CallError::Tool(ToolError::NotFound)) => return Err(PageError::not_found()),
-        found => found?,
-    };
-    let words = &member.words().transfer;
-    let (status, is_over) = match progress.status.as_str() {
-        "queued" => (words.queued, false),
-        "running" => (words.running, false),
-        "failed" => (words.failed, true),
-        _ => (words.done, true),
-    };
-    let rows = progress.errors.iter().map(|error| RowView {
-        heading: fill(words.row, error.row),
-        message: format!("{} {}", error.field, error.message).trim().to_owned(),
-    });
-    let rows = rows.collect();
-    let template = ProgressPage {
-        frame: Frame::new(&member.visitor, words.progress, Section::Transfer),
-        path: format!("/import/{id}"),
-        status,
-        is_over,
-        figures: fill(words.figures, progress.done),
-        progress,
-        rows,
-    };
-    Ok(page(StatusCode::OK, &template))
+#[cfg(test)]
+mod tests {
+    use super::{format_of_file, format_of_text};
+
+    #[test]
+    fn what_was_chosen_counts_and_otherwise_the_name_or_the_beginning() {
+        assert_eq!((format_of_file("csv", "a.json"), format_of_file("ndjson", "a.csv")), ("csv", "ndjson"));
+        assert_eq!(
+            (format_of_file("", "a.JSON"), format_of_file("", "a.csv"), format_of_file("", "a")),
+            ("json", "csv", "ndjson")
+        );
+        assert_eq!((format_of_text("csv", "[1]"), format_of_text("", " [1]")), ("csv", "json"));
+        assert_eq!((format_of_text("", "{\"a\": 1}\n{}"), format_of_text("", "{\n\"a\": 1}")), ("ndjson", "json"));
+        assert_eq!(format_of_text("", "text,tags\ntea,"), "csv");
+    }
 }

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use super::field_errors::{FieldErrors, FieldName};
 use super::memory::id_in;
 use super::memory_view::MemoryView;
-use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Figures, MemoryPage, ToolError};
+use crate::server_client::{MemoryPage, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -43,7 +42,6 @@ struct ListPage {
     wish: Wish,
     errors: FieldErrors,
     memories: Vec<MemoryView>,
-    vocabulary: Figures,
     total: Option<i64>,
     next: Option<String>,
 }
@@ -108,16 +106,13 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wi
     let data = wish.data();
     let found = tokens::call_tool::<MemoryPage>(&state, &member.person, "get_memories", &data).await;
     match found {
-        Ok(found) => {
-            let vocabulary = vocabulary::known(&state, &member).await;
-            Ok(list_page(&member, wish, FieldErrors::none(), found, vocabulary))
-        }
+        Ok(found) => Ok(list_page(&member, wish, FieldErrors::none(), found)),
         // A cursor that has outlived the list it was made for: start over.
         Err(CallError::Tool(ToolError::Invalid(_))) if !wish.cursor.is_empty() => Ok(see_other(&wish.path(None))),
         Err(error @ CallError::Tool(ToolError::Invalid(_))) => {
             let errors = errors_of(&error, member.words());
             let nothing = MemoryPage { memories: Vec::new(), next_cursor: None, total: Some(0) };
-            Ok(list_page(&member, wish, errors, nothing, Figures::default()))
+            Ok(list_page(&member, wish, errors, nothing))
         }
         Err(error) => Err(error.into()),
     }
@@ -132,7 +127,7 @@ fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
     FieldErrors::of_call(error, &fields, words)
 }
 
-fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage, vocabulary: Figures) -> Response {
+fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage) -> Response {
     let title = if wish.owner.is_empty() { member.words().memory.list_title } else { member.words().memory.others_title };
     let frame = Frame::new(&member.visitor, title, Section::Memories).with_notice(Some(&wish.done));
     let status = errors.status;
@@ -140,7 +135,6 @@ fn list_page(member: &Member, wish: Wish, errors: FieldErrors, found: MemoryPage
         frame,
         errors,
         memories: found.memories.iter().map(|memory| MemoryView::new(memory, member)).collect(),
-        vocabulary,
         total: found.total,
         next: found.next_cursor.map(|cursor| wish.path(Some(&cursor))),
         wish,

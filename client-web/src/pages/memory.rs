@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::home::Done;
+use super::memory_sharing;
 use super::memory_view::MemoryView;
 use crate::error::{Explanation, PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::markdown;
-use crate::server_client::Memory;
+use crate::server_client::{Memory, Permission};
 use crate::state::AppState;
 use crate::tokens;
 use crate::visitor::{Member, Person};
@@ -31,6 +32,10 @@ pub(crate) struct PermissionFields {
 struct MemoryPage {
     frame: Frame,
     memory: MemoryView,
+    /// With whom it is shared; `None` when it is not, `Some(None)` when that could not be found out.
+    shared_with: Option<Option<Vec<String>>>,
+    /// The text, safe to put into the page.
+    html: String,
 }
 
 /// Reads the id in a path; what is no id is a page that does not exist.
@@ -53,8 +58,15 @@ pub(crate) async fn show(
     let memory = load(&state, &member.person, id_in(&id)?).await?;
     let title = markdown::excerpt(&memory.text, 60);
     let frame = Frame::new(&member.visitor, title, Section::Memories).with_notice(done.done.as_deref());
-    let memory = MemoryView::new(&memory, &member);
-    Ok(page(StatusCode::OK, &MemoryPage { frame, memory }))
+    let view = MemoryView::new(&memory, &member);
+    let (html, shared_with) = tokio::join!(markdown::rendered(memory.text.clone()), shared_with(&state, &member, &memory));
+    Ok(page(StatusCode::OK, &MemoryPage { frame, memory: view, shared_with, html }))
+}
+
+async fn shared_with(state: &AppState, member: &Member, memory: &Memory) -> Option<Option<Vec<String>>> {
+    let list = memory.shared_with.as_ref().filter(|_| memory.permission == Permission::Shared)?;
+    // The memory is worth showing without them.
+    Some(memory_sharing::names(state, member, list).await.ok())
 }
 
 /// `POST /memories/{id}/permission`

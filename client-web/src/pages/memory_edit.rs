@@ -12,11 +12,10 @@ use super::field_errors::FieldErrors;
 use super::memory::{id_in, load};
 use super::memory_fields::MemoryFields;
 use super::memory_view::MemoryView;
-use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Figures, Memory, ToolError};
+use crate::server_client::{Memory, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -28,7 +27,6 @@ struct EditPage {
     id: Uuid,
     fields: MemoryFields,
     errors: FieldErrors,
-    vocabulary: Figures,
     /// What is stored now, when it is not what the person started from.
     stored: Option<MemoryView>,
 }
@@ -36,7 +34,7 @@ struct EditPage {
 impl EditPage {
     fn new(member: &Member, id: Uuid, fields: MemoryFields, errors: FieldErrors) -> Self {
         let frame = Frame::new(&member.visitor, member.words().memory.edit_title, Section::Memories);
-        Self { frame, id, fields, errors, vocabulary: Figures::default(), stored: None }
+        Self { frame, id, fields, errors, stored: None }
     }
 
     fn response(&self) -> Response {
@@ -56,9 +54,7 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Path(id)
         return Err(PageError::not_found());
     }
     let fields = MemoryFields::of(&memory, &member.preferences().zone);
-    let mut page = EditPage::new(&member, memory.id, fields, FieldErrors::none());
-    page.vocabulary = vocabulary::known(&state, &member).await;
-    Ok(page.response())
+    Ok(EditPage::new(&member, memory.id, fields, FieldErrors::none()).response())
 }
 
 /// `POST /memories/{id}/edit`
@@ -69,7 +65,8 @@ pub(crate) async fn submit(
 ) -> Result<Response, PageError> {
     let (id, fields) = (id_in(&id)?, fields.normalised());
     if !fields.preview.is_empty() {
-        return Ok(EditPage::new(&member, id, fields, FieldErrors::none()).response());
+        let (fields, errors) = fields.previewed(member.words()).await;
+        return Ok(EditPage::new(&member, id, fields, errors).response());
     }
     let data = match fields.change(id, member.preferences()) {
         Ok(data) => data,

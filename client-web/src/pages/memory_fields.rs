@@ -13,13 +13,14 @@ use crate::tokens::CallError;
 use crate::words::{MemoryWords, Words, fill};
 
 /// What the server calls the fields of this form.
-fn names(words: &MemoryWords) -> [FieldName; 5] {
+fn names(words: &MemoryWords) -> [FieldName; 6] {
     [
         FieldName::new("text", "text", words.text_label, words.text_rule),
         FieldName::new("tags", "tags", words.tags_label, words.tags_rule),
         FieldName::new("category", "category", words.category_label, words.category_rule),
         FieldName::new("expiration_date", "expires", words.expires_label, words.expires_rule),
         FieldName::new("permission", "permission", words.permission_label, words.permission_rule),
+        FieldName::new("shared_with", "groups", words.shared_with_label, words.shared_with_rule),
     ]
 }
 
@@ -40,12 +41,22 @@ pub(crate) struct MemoryFields {
     pub(crate) version: String,
     /// Not empty when the person only wants to see how it looks.
     pub(crate) preview: String,
+    /// By which the server knows a new memory that is sent twice.
+    pub(crate) idempotency_key: String,
+    /// The text as it will look, if that was asked for; safe to put into a page.
+    #[serde(skip)]
+    pub(crate) preview_html: Option<String>,
 }
 
 impl MemoryFields {
     /// The form for a new memory.
     pub(crate) fn empty() -> Self {
-        Self { permission: "private".to_owned(), ..Self::default() }
+        Self { permission: "private".to_owned(), ..Self::default() }.with_new_key()
+    }
+
+    /// The same form for one more memory.
+    pub(crate) fn with_new_key(self) -> Self {
+        Self { idempotency_key: Uuid::new_v4().to_string(), ..self }
     }
 
     /// The form for an existing memory.
@@ -64,7 +75,7 @@ impl MemoryFields {
             permission_was: permission.clone(),
             permission,
             version: memory.version.to_string(),
-            preview: String::new(),
+            ..Self::default()
         }
     }
 
@@ -104,6 +115,9 @@ impl MemoryFields {
         if let Some(expiration_date) = self.expiration_date(preferences)? {
             data.insert("expiration_date".into(), expiration_date.into());
         }
+        if let Ok(key) = self.idempotency_key.parse::<Uuid>() {
+            data.insert("idempotency_key".into(), key.to_string().into());
+        }
         Ok(Value::Object(data))
     }
 
@@ -126,9 +140,21 @@ impl MemoryFields {
         Ok(data)
     }
 
-    /// The text as it will look, if that was asked for; safe to put into a page.
-    pub(crate) fn preview_html(&self) -> Option<String> {
-        if self.preview.is_empty() { None } else { Some(markdown::to_html(&self.text)) }
+    /// Renders the text, unless it is too long to be stored.
+    pub(crate) async fn previewed(mut self, words: &Words) -> (Self, FieldErrors) {
+        match self.length_error(words) {
+            Some(errors) => (self, errors),
+            None => {
+                self.preview_html = Some(markdown::rendered(self.text.clone()).await);
+                (self, FieldErrors::none())
+            }
+        }
+    }
+
+    /// What is wrong with a text that is too long.
+    pub(crate) fn length_error(&self, words: &Words) -> Option<FieldErrors> {
+        let count = self.text.chars().count();
+        (count > markdown::MOST_CHARACTERS).then(|| FieldErrors::one("text", fill(words.memory.text_long, count)))
     }
 
     /// Whether the person still has to say with whom.
@@ -142,11 +168,10 @@ impl MemoryFields {
     }
 
     fn checked_text(&self, words: &Words) -> Result<&str, FieldErrors> {
-        match self.text.chars().count() {
-            _ if self.text.trim().is_empty() => Err(FieldErrors::one("text", words.memory.text_empty)),
-            1..=32_768 => Ok(&self.text),
-            count => Err(FieldErrors::one("text", fill(words.memory.text_long, count))),
+        if self.text.trim().is_empty() {
+            return Err(FieldErrors::one("text", words.memory.text_empty));
         }
+        self.length_error(words).map_or(Ok(&self.text), Err)
     }
 
     fn tag_list(&self) -> Vec<String> {

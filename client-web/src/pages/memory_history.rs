@@ -73,20 +73,29 @@ pub(crate) async fn show(
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish();
         format!("/memories/{id}/history?{query}")
     });
-    let versions = views(&found, &member, wish.cursor.is_empty());
+    let before = before(&state, &member, id, found.next_cursor.as_deref()).await?;
+    let versions = views(&found, before.as_ref(), &member, wish.cursor.is_empty());
     let frame = Frame::new(&member.visitor, member.words().memory.history_title, Section::Memories);
     Ok(page(StatusCode::OK, &HistoryPage { frame, id, versions, next }))
 }
 
-fn views(found: &VersionPage, member: &Member, is_first_page: bool) -> Vec<VersionView> {
+/// The version before the last one of a page, to compare that one with.
+async fn before(state: &AppState, member: &Member, id: Uuid, cursor: Option<&str>) -> Result<Option<Version>, PageError> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let data = json!({ "memory_id": id, "limit": 1, "cursor": cursor });
+    let found: VersionPage = tokens::call_tool(state, &member.person, "memory_history", &data).await?;
+    Ok(found.versions.into_iter().next())
+}
+
+fn views(found: &VersionPage, before: Option<&Version>, member: &Member, is_first_page: bool) -> Vec<VersionView> {
     let words = &member.words().memory;
     let view = |(index, version): (usize, &Version)| VersionView {
         number: version.version,
         heading: fill(words.version, version.version),
         changed: MomentView::new(version.changed_at, member.preferences()),
         permission: permission_label(version.permission, words),
-        pieces: match found.versions.get(index + 1) {
-            Some(before) => diff::compare(&before.text, &version.text),
+        pieces: match found.versions.get(index + 1).or(before) {
+            Some(earlier) => diff::compare(&earlier.text, &version.text),
             None => vec![Piece::Same(version.text.clone())],
         },
         is_current: is_first_page && index == 0,

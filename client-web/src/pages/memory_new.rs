@@ -2,20 +2,18 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::{Html, Response};
-use http::HeaderValue;
+use axum::response::{Html, IntoResponse, Response};
 use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 
 use super::field_errors::FieldErrors;
 use super::memory_fields::MemoryFields;
-use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::markdown;
-use crate::server_client::{Figures, Memory};
+use crate::server_client::{Memory, ToolError};
 use crate::state::AppState;
-use crate::tokens;
+use crate::tokens::{self, CallError};
 use crate::visitor::Member;
 
 #[derive(Template)]
@@ -24,18 +22,29 @@ struct NewMemoryPage {
     frame: Frame,
     fields: MemoryFields,
     errors: FieldErrors,
-    vocabulary: Figures,
 }
 
 /// `GET /memories/new`
-pub(crate) async fn show(State(state): State<AppState>, member: Member) -> Result<Response, PageError> {
+pub(crate) async fn show(member: Member) -> Result<Response, PageError> {
     member.may_write()?;
-    Ok(form_page(&state, &member, MemoryFields::empty(), FieldErrors::none()).await)
+    Ok(form_page(&member, MemoryFields::empty(), FieldErrors::none()))
+}
+
+/// What the page's script shows in place of a text.
+#[derive(Template)]
+#[template(source = r#"<p class="field-error">{{ message }}</p>"#, ext = "html")]
+struct NoPreview<'a> {
+    message: &'a str,
 }
 
 /// `POST /memories/preview`: the text of a form as it will look, for the page's script.
-pub(crate) async fn preview(MemberForm { fields, .. }: MemberForm<MemoryFields>) -> Html<String> {
-    Html(markdown::to_html(&fields.text))
+pub(crate) async fn preview(MemberForm { member, fields }: MemberForm<MemoryFields>) -> Result<Response, PageError> {
+    member.may_write()?;
+    let (fields, errors) = fields.normalised().previewed(member.words()).await;
+    Ok(match errors.of("text") {
+        Some(message) => page(errors.status, &NoPreview { message }),
+        None => Html(fields.preview_html.unwrap_or_default()).into_response(),
+    })
 }
 
 /// `POST /memories/new`
@@ -45,28 +54,33 @@ pub(crate) async fn submit(
 ) -> Result<Response, PageError> {
     let fields = fields.normalised();
     if !fields.preview.is_empty() {
-        return Ok(form_page(&state, &member, fields, FieldErrors::none()).await);
+        let (fields, errors) = fields.previewed(member.words()).await;
+        return Ok(form_page(&member, fields, errors));
     }
     let data = match fields.submission(member.preferences()) {
         Ok(data) => data,
-        Err(errors) => return Ok(form_page(&state, &member, fields, errors).await),
+        Err(errors) => return Ok(form_page(&member, fields, errors)),
     };
     match tokens::call_tool::<Memory>(&state, &member.person, "submit_memory", &data).await {
         Ok(memory) if fields.is_newly_shared() => Ok(see_other(&format!("/memories/{}/sharing?done=created", memory.id))),
         Ok(memory) => Ok(see_other(&format!("/memories/{}?done=created", memory.id))),
+        // What this form sent before was stored, though nobody saw the answer; what it says now would be one more.
+        Err(CallError::Tool(ToolError::SentBefore)) => {
+            let mut errors = FieldErrors::one("", member.words().memory.sent_before);
+            errors.status = StatusCode::CONFLICT;
+            Ok(form_page(&member, fields.with_new_key(), errors))
+        }
         Err(error) => {
             let errors = MemoryFields::errors_of(&error, member.words());
-            Ok(form_page(&state, &member, fields, errors).await)
+            Ok(form_page(&member, fields, errors))
         }
     }
 }
 
-async fn form_page(state: &AppState, member: &Member, fields: MemoryFields, errors: FieldErrors) -> Response {
+fn form_page(member: &Member, fields: MemoryFields, errors: FieldErrors) -> Response {
     let (status, retry_after) = (errors.status, errors.retry_after);
-    // A form that has just failed must not wait for another answer of a server that may be away.
-    let vocabulary = if errors.is_empty() { vocabulary::known(state, member).await } else { Figures::default() };
     let frame = Frame::new(&member.visitor, member.words().memory.new_title, Section::New);
-    let mut response = page(status, &NewMemoryPage { frame, fields, errors, vocabulary });
+    let mut response = page(status, &NewMemoryPage { frame, fields, errors });
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -7,7 +7,10 @@ use crate::moments;
 use crate::preferences::Preferences;
 use crate::server_client::{Memory, Permission};
 use crate::visitor::Member;
-use crate::words::MemoryWords;
+use crate::words::{MemoryWords, fill};
+
+/// A list with twenty memories of a hundred tags each would be more tags than memories.
+const TAGS_IN_LISTS: usize = 8;
 
 /// A tag and the list of memories that have it.
 #[derive(Debug, Clone)]
@@ -46,6 +49,8 @@ pub(crate) struct MemoryView {
     /// Why searching does not find it yet.
     pub(crate) search_note: Option<&'static str>,
     pub(crate) tags: Vec<TagView>,
+    /// How many tags a list leaves out.
+    pub(crate) more_tags: Option<String>,
     pub(crate) category: Option<String>,
     pub(crate) expires: Option<MomentView>,
     pub(crate) created: MomentView,
@@ -61,7 +66,7 @@ impl MemoryView {
             "failed" => Some(words.unembedded),
             _ => None,
         };
-        let owner = reader.person.connection.as_ref().map(|connection| connection.server_user_id);
+        let owner = reader.server_user_id();
         Self {
             id: memory.id,
             user_id: memory.user_id,
@@ -75,6 +80,7 @@ impl MemoryView {
             is_expired: memory.is_expired,
             search_note,
             tags: memory.tags.iter().map(|tag| TagView { name: tag.clone(), href: tag_path(tag) }).collect(),
+            more_tags: (memory.tags.len() > TAGS_IN_LISTS).then(|| fill(words.more_tags, memory.tags.len() - TAGS_IN_LISTS)),
             category: memory.category.clone(),
             expires: memory.expiration_date.map(|moment| MomentView::new(moment, preferences)),
             created: MomentView::new(memory.created_at, preferences),
@@ -83,9 +89,9 @@ impl MemoryView {
         }
     }
 
-    /// The text as HTML that is safe to put into a page.
-    pub(crate) fn html(&self) -> String {
-        markdown::to_html(&self.text)
+    /// The tags for lists.
+    pub(crate) fn first_tags(&self) -> &[TagView] {
+        &self.tags[..self.tags.len().min(TAGS_IN_LISTS)]
     }
 
     /// The beginning of the text for lists.

@@ -110,6 +110,11 @@ pub(crate) async fn ask(
     MemberForm { member, fields }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
     let id = id_in(&id)?;
+    // Before the question is asked: an answer that has come must not be lost because the persona cannot be shown.
+    let persona = match find(&state, &member, id, &fields.by).await {
+        Ok(persona) => persona,
+        Err(error) => return Err(error.keeping(&fields.prompt)),
+    };
     let outcome = match tokens::ask(&state, &member.person, &data(id, &fields)).await {
         Ok(stream) => stream.whole().await.map_err(CallError::from),
         Err(error) => Err(error),
@@ -117,10 +122,9 @@ pub(crate) async fn ask(
     let words = member.words();
     let (answer, errors) = match outcome {
         Ok(answer) => (Some(AnswerView::new(&answer, &words.persona)), FieldErrors::none()),
-        Err(CallError::Tool(ToolError::NotFound)) => return Err(nobody()),
+        Err(CallError::Tool(ToolError::NotFound)) => return Err(nobody().keeping(&fields.prompt)),
         Err(error) => (None, errors_of(&error, words)),
     };
-    let persona = find(&state, &member, id, &fields.by).await?;
     let status = errors.status;
     Ok(page(status, &one_page(&member, persona, fields, errors, answer)))
 }
@@ -172,7 +176,7 @@ fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
 
 fn one_page(member: &Member, persona: Persona, fields: Fields, errors: FieldErrors, answer: Option<AnswerView>) -> OnePage {
     let frame = Frame::new(&member.visitor, persona.name.as_str(), Section::Personas);
-    let own_id = member.person.connection.as_ref().map(|connection| connection.server_user_id);
+    let own_id = member.server_user_id();
     let (description, is_own) = (markdown::to_html(&persona.description), own_id == Some(persona.user_id));
     OnePage { frame, persona, description, is_own, fields, errors, answer }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,11 +11,10 @@ use uuid::Uuid;
 use super::field_errors::{FieldErrors, FieldName};
 use super::memory::id_in;
 use super::persona::own;
-use super::vocabulary;
-use crate::error::{PageError, see_other};
+use crate::error::{PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Figures, Persona};
+use crate::server_client::Persona;
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -36,6 +36,8 @@ pub(crate) struct Fields {
     top_n: String,
     /// Not empty when others may ask.
     is_public: String,
+    /// When the persona had been changed last as the form was shown.
+    updated_at: String,
 }
 
 #[derive(Template)]
@@ -46,7 +48,6 @@ struct FormPage {
     id: Option<Uuid>,
     fields: Fields,
     errors: FieldErrors,
-    vocabulary: Figures,
 }
 
 impl From<Persona> for Fields {
@@ -60,6 +61,7 @@ impl From<Persona> for Fields {
             temperature: persona.temperature.map(|number| number.to_string()).unwrap_or_default(),
             top_n: persona.top_n.to_string(),
             is_public: if persona.is_public { "yes".to_owned() } else { String::new() },
+            updated_at: persona.updated_at,
         }
     }
 }
@@ -101,18 +103,18 @@ fn errors_of(error: &CallError, words: &Words) -> FieldErrors {
         FieldName::new("description", "description", own.description_label, own.description_rule),
         FieldName::new("instructions", "instructions", own.instructions_label, own.instructions_rule),
         FieldName::new("tags", "tags", own.tags_label, own.tags_rule),
-        FieldName::new("model", "model", own.model_label, ""),
+        FieldName::new("model", "model", own.model_label, own.model_rule),
         FieldName::new("temperature", "temperature", own.temperature_label, own.temperature_rule),
         FieldName::new("top_n", "top_n", own.top_n_label, own.top_n_rule),
     ];
-    FieldErrors::of_call(error, &fields, words)
+    FieldErrors::of_call_about(Reason::NoPersona, error, &fields, words)
 }
 
 /// `GET /personas/new`
-pub(crate) async fn show_new(State(state): State<AppState>, member: Member) -> Result<Response, PageError> {
+pub(crate) async fn show_new(member: Member) -> Result<Response, PageError> {
     member.may_write()?;
     let fields = Fields { top_n: USUAL.to_owned(), ..Fields::default() };
-    Ok(form_page(&state, &member, None, fields, FieldErrors::none()).await)
+    Ok(form_page(&member, None, fields, FieldErrors::none()))
 }
 
 /// `POST /personas/new`
@@ -138,7 +140,7 @@ pub(crate) async fn show_edit(
 ) -> Result<Response, PageError> {
     member.may_write()?;
     let persona = own(&state, &member, id_in(&id)?).await?;
-    Ok(form_page(&state, &member, Some(persona.id), persona.into(), FieldErrors::none()).await)
+    Ok(form_page(&member, Some(persona.id), persona.into(), FieldErrors::none()))
 }
 
 /// `POST /personas/{id}/edit`
@@ -148,11 +150,27 @@ pub(crate) async fn update(
     MemberForm { member, fields }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
     let id = id_in(&id)?;
+    if let Some(changed) = changed_elsewhere(&state, &member, id, &fields.updated_at).await {
+        let mut errors = FieldErrors::one("", member.words().persona.stale);
+        errors.status = StatusCode::CONFLICT;
+        return Ok(form_page(&member, Some(id), Fields { updated_at: changed, ..fields }, errors));
+    }
     let data = fields.data(&member.words().persona).map(|mut data| {
         data["persona_id"] = json!(id);
         data
     });
     send(&state, &member, Some(id), fields, data).await
+}
+
+/// When the persona was changed last, if that was after the form was shown. The server has no versions of personas, so this
+/// warns of what happened while somebody was writing, not of what happens in the same moment.
+async fn changed_elsewhere(state: &AppState, member: &Member, id: Uuid, known: &str) -> Option<String> {
+    if known.is_empty() {
+        return None;
+    }
+    // Whatever else is wrong, saving will say.
+    let stored = own(state, member, id).await.ok()?;
+    (stored.updated_at != known).then_some(stored.updated_at)
 }
 
 async fn send(
@@ -170,12 +188,11 @@ async fn send(
         },
         Err(errors) => errors,
     };
-    Ok(form_page(state, member, id, fields, errors).await)
+    Ok(form_page(member, id, fields, errors))
 }
 
-async fn form_page(state: &AppState, member: &Member, id: Option<Uuid>, fields: Fields, errors: FieldErrors) -> Response {
+fn form_page(member: &Member, id: Option<Uuid>, fields: Fields, errors: FieldErrors) -> Response {
     let words = &member.words().persona;
     let frame = Frame::new(&member.visitor, if id.is_some() { words.edit_title } else { words.new }, Section::Personas);
-    let vocabulary = vocabulary::known(state, member).await;
-    page(errors.status, &FormPage { frame, id, fields, errors, vocabulary })
+    page(errors.status, &FormPage { frame, id, fields, errors })
 }

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::memory::id_in;
 use super::memory_view::MomentView;
-use crate::error::{PageError, see_other};
+use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
-use crate::server_client::{Asker, Blocks, Call, PersonaPage, Question, QuestionPage};
+use crate::server_client::{Asker, Blocks, Call, PersonaPage, Question, QuestionPage, ToolError};
 use crate::state::AppState;
-use crate::tokens;
+use crate::tokens::{self, CallError};
 use crate::visitor::Member;
 
 /// What the address asks for.
@@ -97,12 +97,15 @@ pub(crate) async fn set_block(
     let is_blocked = fields.to == "blocked";
     let method = if is_blocked { Method::PUT } else { Method::DELETE };
     let call = Call::send(method, &format!("/api/personas/blocks/{}", id_in(&fields.user_id)?), None);
-    tokens::call::<()>(&state, &member.person, &call).await?;
+    tokens::call::<()>(&state, &member.person, &call).await.map_err(|error| match error {
+        CallError::Tool(ToolError::NotFound) => Explanation::new(StatusCode::NOT_FOUND, Reason::NoPerson).into(),
+        error => PageError::from(error),
+    })?;
     Ok(see_other(if is_blocked { "/personas/questions?done=blocked" } else { "/personas/questions?done=unblocked" }))
 }
 
 fn asker(asker: &Asker, blocks: &Blocks, member: &Member) -> AskerView {
-    let own_id = member.person.connection.as_ref().map(|connection| connection.server_user_id);
+    let own_id = member.server_user_id();
     let words = &member.words().persona;
     let is_you = own_id == Some(asker.id);
     let name = match &asker.username {

@@ -3,18 +3,16 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::field_errors::{FieldErrors, FieldName};
 use super::memory_view::MemoryView;
-use super::vocabulary;
 use crate::error::{PageError, see_other};
 use crate::frame::{Frame, Section, page};
 use crate::moments;
 use crate::preferences::Zone;
-use crate::server_client::{Figures, Hit, SearchHits, ToolError};
+use crate::server_client::{Hit, SearchHits, ToolError};
 use crate::state::AppState;
 use crate::tokens::{self, CallError};
 use crate::visitor::Member;
@@ -46,7 +44,8 @@ pub(crate) struct Wish {
 
 struct HitView {
     memory: MemoryView,
-    /// 0.00 to 1.00
+    /// 0.00 to 1.00, for machines and for reading.
+    meter: String,
     score: String,
     /// How near the meaning is, from -1.00 to 1.00; there is none where only words were compared.
     similarity: Option<String>,
@@ -66,7 +65,6 @@ struct SearchPage {
     frame: Frame,
     wish: Wish,
     errors: FieldErrors,
-    vocabulary: Figures,
     found: Option<Found>,
 }
 
@@ -131,20 +129,12 @@ impl Wish {
 }
 
 /// `GET /search?q=`
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    member: Member,
-    headers: HeaderMap,
-    Query(wish): Query<Wish>,
-) -> Result<Response, PageError> {
+pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(wish): Query<Wish>) -> Result<Response, PageError> {
     if member.person.connection.is_none() {
         return Ok(see_other("/connect"));
     }
-    // The page's script, which asks while somebody types, takes over the results and nothing else.
-    let is_for_script = headers.get("sec-fetch-dest").is_some_and(|value| value == "empty");
-    let vocabulary = if is_for_script { Figures::default() } else { vocabulary::known(&state, &member).await };
     let frame = Frame::new(&member.visitor, member.words().search.title, Section::Search);
-    let mut template = SearchPage { frame, wish, errors: FieldErrors::none(), vocabulary, found: None };
+    let mut template = SearchPage { frame, wish, errors: FieldErrors::none(), found: None };
     if !template.wish.q.trim().is_empty() {
         let data = template.wish.data(&member.preferences().zone);
         match tokens::call_tool::<SearchHits>(&state, &member.person, "query_memory", &data).await {
@@ -159,8 +149,9 @@ pub(crate) async fn show(
 fn found(answer: &SearchHits, wish: &Wish, member: &Member) -> Found {
     let view = |hit: &Hit| HitView {
         memory: MemoryView::new(&hit.memory, member),
-        score: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
-        similarity: hit.similarity.map(|similarity| format!("{similarity:.2}")),
+        meter: format!("{:.2}", hit.score.clamp(0.0, 1.0)),
+        score: member.words().decimal(hit.score.clamp(0.0, 1.0)),
+        similarity: hit.similarity.map(|similarity| member.words().decimal(similarity)),
     };
     let words = &member.words().search;
     let count = match answer.total_found {

@@ -4,8 +4,8 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
 
-/// More than a page of the largest memories, less than what could hurt.
-const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+/// More than a hundred of the largest memories, which a search gives at most; less than what could hurt.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// The server gave no answer that means anything.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub(crate) enum Outage {
     /// It failed, or said something that cannot be understood.
     #[error("the Picard server gave an answer that cannot be used: {0}")]
     Unusable(&'static str),
+    /// It said too much.
+    #[error("the answer of the Picard server is too large")]
+    TooLarge,
 }
 
 /// An answer that was read completely.
@@ -39,7 +42,7 @@ impl Answer {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| Outage::Away(Some(error.without_url())))? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
-                return Err(Outage::Unusable("it is too large"));
+                return Err(Outage::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }

@@ -19,10 +19,20 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// The memories that it was done with, the first five.
+    /// The memories that it was done with.
     pub(crate) fn memories(&self) -> Vec<Uuid> {
         let ids = self.details["memory_ids"].as_array().into_iter().flatten();
-        ids.filter_map(|id| id.as_str()?.parse().ok()).take(5).collect()
+        ids.filter_map(|id| id.as_str()?.parse().ok()).collect()
+    }
+
+    /// The way in: `rest`, `mcp` or `command_line`; empty where it is not known.
+    pub(crate) fn door(&self) -> &str {
+        self.details["door"].as_str().unwrap_or_default()
+    }
+
+    /// What memories were read for: `get`, `list`, `search` or `persona`.
+    pub(crate) fn operation(&self) -> &str {
+        self.details["operation"].as_str().unwrap_or_default()
     }
 }
 

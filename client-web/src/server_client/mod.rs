@@ -24,14 +24,14 @@ pub(crate) use administration::{Account, AccountPage, Administrator, Client, Cli
 pub(crate) use answer::Outage;
 pub(crate) use answers::{AnswerEvent, AnswerStream};
 pub(crate) use authorization::Metadata;
-pub(crate) use figures::{ActivityPage, Connections, Event, Figures};
+pub(crate) use figures::{ActivityPage, Application, Connections, Event, Figures};
 pub(crate) use memories::{Hit, Memory, MemoryPage, Permission, SearchHits, SharedWith, Version, VersionPage};
-pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, Profile};
+pub(crate) use people::{Directory, DirectoryEntry, Group, GroupPage, ListedPersona, Profile};
 pub(crate) use personas::{Asker, Blocks, Persona, PersonaAnswer, PersonaPage, Question, QuestionPage, UsedMemory};
 pub(crate) use registration::RegistrationFailure;
 pub(crate) use tokens::{Grant, MintRequest, TokenError};
 pub(crate) use tools::{Call, FieldMessage, ToolAnswer, ToolError};
-pub(crate) use transfers::{ImportProgress, ImportStarted};
+pub(crate) use transfers::{ImportProgress, ImportStarted, RowError};
 
 /// What this application shows the server to prove who it is.
 #[derive(Debug, Clone)]

@@ -9,12 +9,24 @@ pub(crate) struct DirectoryEntry {
     pub(crate) id: Uuid,
     pub(crate) username: String,
     pub(crate) display_name: Option<String>,
+    /// Those that the reader may ask.
+    #[serde(default)]
+    pub(crate) personas: Vec<ListedPersona>,
+}
+
+/// A persona of somebody in the directory.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ListedPersona {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
 }
 
 /// A page of the directory.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Directory {
     pub(crate) users: Vec<DirectoryEntry>,
+    #[serde(default)]
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// A group that the person owns or is in.

@@ -21,6 +21,9 @@ pub(crate) struct Persona {
     pub(crate) temperature: Option<f64>,
     pub(crate) top_n: u32,
     pub(crate) is_public: bool,
+    /// As the server writes it: it is only compared.
+    #[serde(default)]
+    pub(crate) updated_at: String,
 }
 
 /// Some personas, the newest first.

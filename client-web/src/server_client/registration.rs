@@ -50,6 +50,7 @@ impl ServerClient {
         let answer = Answer::to(request).await.map_err(|outage| match outage {
             Outage::Away(_) => RegistrationFailure::Unreachable,
             Outage::Unusable(reason) => RegistrationFailure::Rejected(reason.to_owned()),
+            Outage::TooLarge => RegistrationFailure::Rejected(outage.to_string()),
         })?;
         credentials(&answer)
     }

@@ -1,7 +1,5 @@
 //! One call of the server for a person: `POST /api/tools` for what one can do with memories, and the rest of its API.
 
-use axum::body::Bytes;
-use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use picard_crypto::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -35,6 +33,8 @@ pub(crate) enum ToolError {
     VersionMismatch,
     #[error("it clashes with something else")]
     Conflict,
+    #[error("something else was sent with the same key before")]
+    SentBefore,
     #[error("the text is too long")]
     TooLarge,
     #[error("too many requests")]
@@ -49,8 +49,6 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     body: Option<Value>,
-    /// A file and its kind.
-    file: Option<(&'static str, Bytes)>,
 }
 
 impl Call {
@@ -58,17 +56,12 @@ impl Call {
     pub(crate) fn get(path: &str, query: &[(&str, &str)]) -> Self {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: Method::GET, path, body: None, file: None }
+        Self { method: Method::GET, path, body: None }
     }
 
     /// Changes something. What is answered without a body is `()`.
     pub(crate) fn send(method: Method, path: &str, body: Option<Value>) -> Self {
-        Self { method, path: path.to_owned(), body, file: None }
-    }
-
-    /// Sends a file as it is.
-    pub(crate) fn upload(path: &str, kind: &'static str, file: Vec<u8>) -> Self {
-        Self { method: Method::POST, path: path.to_owned(), body: None, file: Some((kind, file.into())) }
+        Self { method, path: path.to_owned(), body }
     }
 
     /// Uses a tool. Its answer is a `ToolAnswer`.
@@ -102,9 +95,6 @@ impl ServerClient {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        if let Some((kind, file)) = &call.file {
-            request = request.header(CONTENT_TYPE, *kind).body(file.clone());
-        }
         request
     }
 
@@ -128,7 +118,10 @@ pub(super) fn failure(answer: &Answer) -> ToolError {
         StatusCode::PRECONDITION_FAILED => ToolError::VersionMismatch,
         StatusCode::PAYLOAD_TOO_LARGE => ToolError::TooLarge,
         StatusCode::TOO_MANY_REQUESTS => ToolError::RateLimited(answer.retry_after),
-        StatusCode::UNPROCESSABLE_ENTITY => ToolError::Invalid(answer.json::<Problem>().unwrap_or_default().errors),
+        StatusCode::UNPROCESSABLE_ENTITY => match answer.json::<Problem>().unwrap_or_default() {
+            problem if problem.code == "idempotency_mismatch" => ToolError::SentBefore,
+            problem => ToolError::Invalid(problem.errors),
+        },
         _ => Outage::Unusable("its status is not one that is expected").into(),
     }
 }

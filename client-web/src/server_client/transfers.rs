@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use picard_crypto::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -11,8 +12,8 @@ use super::ServerClient;
 use super::answer::{Answer, Outage};
 use super::tools::{ToolError, failure};
 
-/// An export may be large and the person's line slow.
-const LONGEST_EXPORT: Duration = Duration::from_secs(1_800);
+/// A file may be large and the person's line slow.
+const LONGEST_TRANSFER: Duration = Duration::from_secs(1_800);
 
 /// An import that was taken in.
 #[derive(Debug, Deserialize)]
@@ -43,10 +44,23 @@ pub(crate) struct ImportProgress {
 }
 
 impl ServerClient {
+    /// Sends memories, as fast as they come. `kind` is their media type; a wrong row of a strict import stops all of it.
+    pub(crate) async fn import(
+        &self,
+        token: &SecretString,
+        kind: &'static str,
+        is_strict: bool,
+        body: reqwest::Body,
+    ) -> Result<ImportStarted, ToolError> {
+        let path = if is_strict { "/api/memories/import?on_error=stop" } else { "/api/memories/import" };
+        let request = self.http.post(self.url(path)).bearer_auth(token.expose_secret()).timeout(LONGEST_TRANSFER);
+        Self::answered(request.header(CONTENT_TYPE, kind).body(body)).await
+    }
+
     /// Asks for everything that the person owns. The body is for the caller to read, as fast as it can be passed on.
     pub(crate) async fn export(&self, token: &SecretString, format: &str) -> Result<reqwest::Response, ToolError> {
         let path = format!("/api/memories/export?format={format}");
-        let request = self.http.get(self.url(&path)).bearer_auth(token.expose_secret()).timeout(LONGEST_EXPORT);
+        let request = self.http.get(self.url(&path)).bearer_auth(token.expose_secret()).timeout(LONGEST_TRANSFER);
         let response = request.send().await.map_err(|error| Outage::Away(Some(error.without_url())))?;
         if response.status() == StatusCode::OK { Ok(response) } else { Err(failure(&Answer::read(response).await?)) }
     }

@@ -21,6 +21,7 @@ words! {
         times: "All times are in {}.", "Alle Zeiten sind in {}.";
         read_only: "This application may only read your memories.", "Diese Anwendung darf deine Erinnerungen nur lesen.";
         allow_writing: "Allow writing", "Schreiben erlauben";
+        failed: "That did not work. Please try again.", "Das hat nicht geklappt. Bitte versuche es noch einmal.";
         cancel: "Cancel", "Abbrechen";
         optional: "(optional)", "(freiwillig)";
     }

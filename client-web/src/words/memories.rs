@@ -22,6 +22,7 @@ words! {
         expired: "Expired", "Abgelaufen";
         all: "All", "Alle";
         tag: "Tag", "Schlagwort";
+        more_tags: "and {} more", "und {} weitere";
         show_all: "Show all", "Alle zeigen";
         none_heading: "Nothing here", "Hier ist nichts";
         none: "No memory fits these filters.", "Keine Erinnerung passt zu diesen Filtern.";
@@ -46,7 +47,11 @@ words! {
         delete_ask: "Its earlier versions go too. You can take it back on the next page, and only there.", "Auch ihre früheren Fassungen verschwinden. Auf der nächsten Seite kannst du es zurücknehmen, nur dort.";
         delete_now: "Delete now", "Jetzt löschen";
         deleted_title: "Deleted", "Gelöscht";
-        deleted_lead: "As long as you stay on this page you can take it back. It becomes a new memory then, without its earlier versions.", "Solange du auf dieser Seite bleibst, kannst du es zurücknehmen. Sie wird dann eine neue Erinnerung, ohne ihre früheren Fassungen.";
+        deleted_lead: "As long as you stay on this page you can take it back. It becomes a new memory then, written today and without its earlier versions; if it had expired, only you will see it.", "Solange du auf dieser Seite bleibst, kannst du es zurücknehmen. Sie wird dann eine neue Erinnerung, heute geschrieben und ohne ihre früheren Fassungen; war sie abgelaufen, siehst nur du sie.";
+        deleted_text: "The text, to copy", "Der Text, zum Kopieren";
+        uncertain_title: "Perhaps deleted", "Vielleicht gelöscht";
+        uncertain_lead: "The answer of the server was lost, so nobody knows whether the memory is deleted. Look whether it is still there before you take it back: otherwise you have it twice.", "Die Antwort des Servers ging verloren, also weiß niemand, ob die Erinnerung gelöscht ist. Sieh nach, ob sie noch da ist, bevor du es zurücknimmst: Sonst hast du sie doppelt.";
+        uncertain_look: "Look whether it is still there", "Nachsehen, ob sie noch da ist";
         undo: "Take it back", "Zurücknehmen";
         history: "Earlier versions", "Frühere Fassungen";
         history_title: "Earlier versions", "Frühere Fassungen";
@@ -69,6 +74,14 @@ words! {
         groups: "Groups", "Gruppen";
         people: "People", "Personen";
         nobody: "Nobody yet.", "Noch niemand.";
+        some_group: "Group ({})", "Gruppe ({})";
+        left_group: "a group that you have left ({})", "eine Gruppe, die du verlassen hast ({})";
+        left_hint: "It is shared with these still, until you save this page:", "Mit diesen ist sie noch geteilt, bis du diese Seite speicherst:";
+        shared_with_line: "Shared with:", "Geteilt mit:";
+        shared_with_nobody: "It is shared with nobody yet.", "Sie ist noch mit niemandem geteilt.";
+        shared_with_unknown: "With whom cannot be said at the moment.", "Mit wem, lässt sich gerade nicht sagen.";
+        shared_with_label: "The list of people and groups", "Die Liste der Personen und Gruppen";
+        shared_with_rule: "You can share only with groups that you own or are in, and with at most 1,000 people and groups.", "Teilen kannst du nur mit Gruppen, in denen du bist, und mit höchstens 1.000 Personen und Gruppen.";
         somebody: "Somebody ({})", "Jemand ({})";
         find_person: "Find people by name", "Personen nach Namen suchen";
         find: "Find", "Suchen";
@@ -87,6 +100,7 @@ words! {
         drop_mine: "Drop my changes and start from this one", "Meine Änderungen verwerfen und hiervon ausgehen";
         mine: "What you wrote", "Was du geschrieben hast";
         stale: "This memory was changed elsewhere while you were writing. Nothing of yours is lost: compare the two, then save again to keep yours.", "Diese Erinnerung wurde anderswo geändert, während du geschrieben hast. Von dir geht nichts verloren: Vergleiche die beiden und speichere noch einmal, um deine zu behalten.";
+        sent_before: "What you sent from this form before is stored already; look into the list of your memories. Send this one again if you want to store it as well.", "Was du von diesem Formular aus zuvor gesendet hast, ist schon gespeichert; sieh in der Liste deiner Erinnerungen nach. Sende dieses noch einmal, wenn du es auch speichern willst.";
         incomplete: "The form is incomplete.", "Das Formular ist unvollständig.";
         text: "What should be remembered?", "Was soll gemerkt werden?";
         text_hint: "Up to 32,768 characters. Markdown works: **bold**, *italic*, lists, links.", "Bis zu 32.768 Zeichen. Markdown geht: **fett**, *kursiv*, Listen, Links.";

@@ -36,7 +36,7 @@ mod transfers;
 use accounts::AccountWords;
 use administration::AdministrationWords;
 use connections::ConnectionWords;
-use figures::FigureWords;
+pub(crate) use figures::FigureWords;
 use frame::{FrameWords, NoticeWords};
 use groups::GroupWords;
 pub(crate) use memories::MemoryWords;
@@ -106,6 +106,23 @@ static GERMAN: Words = Words {
     search: SearchWords::GERMAN,
     transfer: TransferWords::GERMAN,
 };
+
+impl Words {
+    /// A number with two decimals, as the language writes it.
+    pub(crate) fn decimal(&self, number: f64) -> String {
+        let text = format!("{number:.2}");
+        if self.code == GERMAN.code { text.replace('.', ",") } else { text }
+    }
+
+    /// A month that the server calls `2026-02`.
+    pub(crate) fn month(&self, month: &str) -> String {
+        let named = month.split_once('-').and_then(|(year, number)| {
+            let name = self.months.get(number.parse::<usize>().ok()?.checked_sub(1)?)?;
+            Some(format!("{name} {year}"))
+        });
+        named.unwrap_or_else(|| month.to_owned())
+    }
+}
 
 impl Language {
     /// All texts in this language.
@@ -187,5 +204,14 @@ mod tests {
             assert_eq!(Language::accepted(english), Language::English, "{english}");
         }
         assert_eq!(fill("{} of {}", 3), "3 of {}");
+    }
+
+    #[test]
+    fn numbers_and_months_are_written_as_the_language_does() {
+        let (english, german) = (Language::English.words(), Language::German.words());
+
+        assert_eq!((english.decimal(0.831), german.decimal(-0.5)), ("0.83".to_owned(), "-0,50".to_owned()));
+        assert_eq!((english.month("2026-02"), german.month("2026-03")), ("Feb 2026".to_owned(), "März 2026".to_owned()));
+        assert_eq!((german.month("2026-13"), german.month("x")), ("2026-13".to_owned(), "x".to_owned()));
     }
 }

@@ -14,6 +14,8 @@ words! {
         discover_go: "Find", "Finden";
         found_none: "No public persona fits.", "Keine öffentliche Persona passt.";
         found: "Found", "Gefunden";
+        listed: "Of people in the directory", "Von Personen im Verzeichnis";
+        stale: "This persona was changed elsewhere while you were writing. What you wrote is here: save again to replace what is stored.", "Diese Persona wurde anderswo geändert, während du geschrieben hast. Was du geschrieben hast, steht hier: Speichere noch einmal, um das Gespeicherte zu ersetzen.";
         public: "Public", "Öffentlich";
         private: "Only you", "Nur du";
         questions: "What your personas were asked", "Was deine Personas gefragt wurden";
@@ -52,6 +54,7 @@ words! {
         model: "Model", "Modell";
         model_hint: "Left empty, it is the server's own.", "Leer gelassen, ist es das des Servers.";
         model_label: "The model", "Das Modell";
+        model_rule: "", "Dieses Modell bietet der Server nicht an.";
         temperature: "Freedom", "Freiheit";
         temperature_hint: "0 sticks to the words, 2 is the most inventive. Left empty, it is the model's own.", "0 bleibt bei den Wörtern, 2 ist am einfallsreichsten. Leer gelassen, entscheidet das Modell.";
         temperature_label: "The freedom", "Die Freiheit";

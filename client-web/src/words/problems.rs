@@ -23,6 +23,8 @@ words! {
         away: "Your memories are safe there, but it does not answer at the moment. Please try again shortly.", "Deine Erinnerungen sind dort sicher, aber er antwortet gerade nicht. Bitte versuche es in Kürze noch einmal.";
         trouble_heading: "The Picard server is in trouble", "Der Picard-Server hat Schwierigkeiten";
         trouble: "It gave an answer that makes no sense here. Please try again; if it stays like this, tell the operator.", "Seine Antwort ergibt hier keinen Sinn. Bitte versuche es noch einmal; wenn es so bleibt, sag dem Betreiber Bescheid.";
+        large_heading: "That is too much for one page", "Das ist zu viel für eine Seite";
+        large: "The memories that were found are too long to be shown together. Ask for fewer: with a filter, with other words, or without “Show more”.", "Die gefundenen Erinnerungen sind zusammen zu lang, um gezeigt zu werden. Frag nach weniger: mit einem Filter, mit anderen Wörtern oder ohne „Mehr zeigen“.";
         slower_heading: "A little slower, please", "Bitte etwas langsamer";
         slower: "The Picard server asks for a short break, because many requests came at once.", "Der Picard-Server bittet um eine kurze Pause, weil viele Anfragen auf einmal kamen.";
         sign_ins: "This account had too many failed sign-ins from your address. Please wait {} seconds and try again.", "Von deiner Adresse kamen zu viele Fehlversuche für dieses Konto. Bitte warte {} Sekunden und versuche es dann noch einmal.";
@@ -48,8 +50,13 @@ words! {
         unauthorized: "It could not complete what you began there. Nothing was changed. Begin again.", "Er konnte nicht abschließen, was du dort begonnen hast. Nichts wurde geändert. Beginne noch einmal.";
         check_heading: "Please check what you entered", "Bitte prüfe deine Eingaben";
         check: "Something is not right yet.", "Etwas stimmt noch nicht.";
+        refused_rule: "", "Der Picard-Server nimmt einen Wert nicht an: „{}“.";
         absent_heading: "This memory is not here", "Diese Erinnerung ist nicht hier";
         absent: "It may have been deleted, or it is private to somebody else.", "Vielleicht wurde sie gelöscht, oder sie gehört jemand anderem und ist privat.";
+        no_group_heading: "This group is not here", "Diese Gruppe ist nicht hier";
+        no_group: "It may have been deleted, or you are not in it any more.", "Vielleicht wurde sie gelöscht, oder du bist nicht mehr darin.";
+        no_person_heading: "This person is not here", "Diese Person ist nicht hier";
+        no_person: "The account may have been deleted.", "Vielleicht wurde das Konto gelöscht.";
         silent_heading: "Nobody answers here", "Hier antwortet niemand";
         silent: "This persona does not exist, is not public, or has nothing to say to you.", "Diese Persona gibt es nicht, sie ist nicht öffentlich, oder sie hat dir nichts zu sagen.";
         forbidden_heading: "You may not do this", "Das darfst du nicht";

@@ -32,7 +32,7 @@ words! {
         results: "Results, best first", "Treffer, die besten zuerst";
         matches: "Match", "Treffer";
         by_others: "by somebody else", "von jemand anderem";
-        hint: "Ask in your own words. Memories are found by what they mean, not by the words in them.", "Frag mit deinen eigenen Worten. Erinnerungen werden nach ihrem Sinn gefunden, nicht nach ihren Wörtern.";
+        hint: "Ask in your own words. Memories are found by what they mean and by the words in them; under “Compare” you choose one of the two.", "Frag mit deinen eigenen Worten. Erinnerungen werden nach ihrem Sinn und nach ihren Wörtern gefunden; unter „Vergleichen“ wählst du eines von beiden.";
         question_label: "The question", "Die Frage";
         question_rule: "", "Eine Frage hat 1 bis 4.096 Zeichen.";
     }

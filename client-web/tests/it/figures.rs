@@ -44,7 +44,7 @@ async fn figures_are_charts_with_their_numbers_beside(pool: PgPool) {
 
     let (_, chart) = page.body.split_once(r#"class="chart""#).expect("a chart");
     assert_eq!(chart.split("</svg>").next().map(|chart| chart.matches("<rect").count()), Some(2));
-    assert!(page.body.find("2026-01") < page.body.find("2026-02"), "from left to right");
+    assert!(page.body.find("Jan 2026") < page.body.find("Feb 2026") && !page.contains("2026-02"), "from left to right");
     assert!(page.contains("/memories?category=a%26b") && page.contains("&#60;b&#62;</a>"));
 }
 
@@ -57,4 +57,29 @@ async fn without_a_connection_there_are_no_figures(pool: PgPool) {
         let page = browser.get(path).await;
         assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/connect"), "{path}");
     }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn who_read_what_says_which_way_and_what_for_and_names_every_memory_or_their_number(pool: PgPool) {
+    let house = House::open(pool).await;
+    house.connected("grace").await;
+    let browser = house.connected("ada").await;
+    let grace = house.server.memo().people["grace"];
+    let ids: Vec<uuid::Uuid> = (0..12).map(|_| uuid::Uuid::new_v4()).collect();
+    let read = |client: &str, details| {
+        json!({
+            "happened_at": "2026-01-01T00:00:00.000001+00:00", "event": "memories_read", "user_id": grace, "client_id": client,
+            "details": details,
+        })
+    };
+    house.server.memo().events = vec![
+        read("6f1c1a34-7d0f-4b9e-9c39-0a6f3f6f8d11", json!({"memory_ids": ids, "door": "mcp", "operation": "search"})),
+        read(CLIENT_ID, json!({"memory_ids": ids[..2], "door": "rest", "operation": "persona"})),
+    ];
+
+    let page = browser.get("/activity?event=memories_read").await;
+
+    assert!(page.contains("by grace, found by a search") && page.contains("for the answer of a persona"), "{}", page.body);
+    assert!(page.contains("· through another application (6f1c1a34) · MCP"));
+    assert!(page.contains("and 7 more") && page.contains(&format!("/memories/{}", ids[4])) && page.contains("· REST"));
 }

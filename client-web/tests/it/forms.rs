@@ -43,7 +43,6 @@ async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
         "/profile/public".to_owned(),
         "/profile/password".to_owned(),
         "/profile/delete".to_owned(),
-        "/import".to_owned(),
         "/groups/00000000-0000-4000-8000-000000000000".to_owned(),
         "/connect".to_owned(),
         "/connections/disconnect".to_owned(),

@@ -174,8 +174,11 @@ async fn the_list_is_sorted_filtered_by_category_and_suggests_what_was_used(pool
     assert!(oldest.body.find(">first<") < oldest.body.find(">third<"), "{}", oldest.body);
     let work = browser.get("/memories?category=work").await;
     assert!(work.contains(">third<") && !work.contains(">second<"));
-    assert!(work.contains(r#"<option value="home">"#) && work.contains("a &#60;b&#62;tag&#60;/b&#62;"));
-    assert!(browser.get("/memories/new").await.contains(r#"<option value="home">"#));
+    assert!(work.contains(r#"data-from="/memories/suggestions""#) && work.contains("a &#60;b&#62;tag&#60;/b&#62;"));
+    browser.get("/memories/new").await;
+    assert_eq!(house.server.memo().counted, 0, "memories are counted only when somebody begins to write a tag");
+    let suggestions = browser.get("/memories/suggestions").await;
+    assert!(suggestions.contains(r#"<option value="home">"#) && suggestions.contains("a &#60;b&#62;tag&#60;/b&#62;"));
     assert_eq!(browser.get("/memories?owner=nobody").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -280,4 +283,61 @@ async fn a_preview_is_clean_and_stores_nothing(pool: PgPool) {
     }
     assert!(page.contains(r#"value="public" checked"#) && page.contains(r#"value="a, b""#), "nothing that was typed is lost");
     assert_eq!(house.server.memo().memories.len(), 0);
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_text_that_is_too_long_is_not_rendered(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let long = ">".repeat(32_769);
+
+    let fragment = browser.post("/memories/preview", &[("text", &long)]).await;
+    let page = browser.post("/memories/new", &[("text", &long), ("permission", "private"), ("preview", "1")]).await;
+    let deep = browser.post("/memories/preview", &[("text", &long[..32_768])]).await;
+
+    for shown in [&fragment, &page] {
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(shown.contains("this one has 32769") && !shown.contains("<blockquote>"), "{:.900}", shown.body);
+    }
+    assert_eq!((deep.status, deep.body.matches("<blockquote>").count()), (StatusCode::OK, 32));
+    browser.post("/connect", &[("access", "read")]).await;
+    let refused = browser.post("/memories/preview", &[("text", "a")]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "who may write nothing needs no preview");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_form_that_is_sent_twice_stores_one_memory(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let key = browser.get("/memories/new").await.field("idempotency_key").expect("a key");
+    let fields = |text| [("text", text), ("permission", "private"), ("idempotency_key", key.as_str())];
+
+    house.server.memo().unanswered = Some("submit_memory");
+    let lost = browser.post("/memories/new", &fields("tea")).await;
+    assert_eq!((lost.status, lost.field("idempotency_key")), (StatusCode::SERVICE_UNAVAILABLE, Some(key.clone())));
+    house.server.memo().unanswered = None;
+    assert_eq!(browser.post("/memories/new", &fields("tea")).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(house.server.memo().memories.len(), 1, "the answer was lost, the memory was not");
+
+    let other = browser.post("/memories/new", &fields("coffee")).await;
+    assert_eq!((other.status, other.text_area()), (StatusCode::CONFLICT, "coffee"));
+    assert!(other.contains("is stored already") && other.field("idempotency_key").is_some_and(|new| new != key));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn the_last_version_of_a_page_is_compared_with_the_one_before_it(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let path = write(&browser, "text 1", "").await;
+    let edit = format!("{path}/edit");
+    for number in 2..=22 {
+        let form = browser.get(&edit).await;
+        send_edit(&browser, &edit, &form, &format!("text {number}")).await;
+    }
+
+    let page = browser.get(&format!("{path}/history")).await;
+
+    let (_, last) = page.body.split_once(r#"id="version-3""#).expect("the last version of the page");
+    assert!(last.contains("<del>") && last.contains("<ins>") && !last.contains("version-2\""), "{last}");
+    assert!(browser.get(&format!("{path}/history?cursor=20")).await.contains("version-1\""));
 }

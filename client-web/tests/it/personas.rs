@@ -162,3 +162,51 @@ async fn with_a_connection_for_reading_personas_are_asked_and_not_made(pool: PgP
     assert!(!one.contains("/edit\"") && !one.contains("/change\""));
     assert_eq!(browser.get("/personas/new").await.status, StatusCode::FORBIDDEN);
 }
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_question_is_not_lost_when_the_persona_cannot_be_shown(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let path = make(&browser, "Tea", "").await;
+
+    for status in [401, 429, 503] {
+        house.server.trouble("/api/tools", Trouble::Says(status, json!({"code": "x"})));
+        let page = browser.post(&path, &[("prompt", "What do I drink?")]).await;
+        assert_eq!(page.text_area(), "What do I drink?", "{status}");
+    }
+    let unconnected = house.member("grace").await;
+    assert_eq!(unconnected.post(&path, &[("prompt", "What?")]).await.text_area(), "What?");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn personas_of_people_in_the_directory_are_shown_before_anything_is_looked_for(pool: PgPool) {
+    let house = House::open(pool).await;
+    house.connected("ada").await;
+    let grace = house.connected("grace").await;
+    let (ada, persona) = (house.server.memo().people["ada"], uuid::Uuid::new_v4());
+    house.server.memo().listed.insert(ada, json!([{"id": persona, "name": "Tea <b>"}]));
+
+    let page = grace.get("/personas").await;
+
+    assert!(page.contains("Of people in the directory") && page.contains("Tea &#60;b&#62;"), "{}", page.body);
+    assert!(page.contains(&format!("/personas/{persona}?by={ada}")));
+    assert!(!grace.get("/personas?q=coffee").await.contains("Tea &#60;b&#62;"));
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_persona_that_was_changed_elsewhere_is_not_overwritten_unseen(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let edit = format!("{}/edit", make(&browser, "Tea", "").await);
+    let first = browser.get(&edit).await.field("updated_at").expect("a time");
+    let fields = |name, known| [("name", name), ("top_n", "5"), ("updated_at", known)];
+    assert_eq!(browser.post(&edit, &fields("of the other tab", &first)).await.status, StatusCode::SEE_OTHER);
+
+    let conflict = browser.post(&edit, &fields("of this tab", &first)).await;
+    assert_eq!(conflict.status, StatusCode::CONFLICT);
+    assert!(conflict.contains("changed elsewhere") && conflict.contains(r#"value="of this tab""#), "{}", conflict.body);
+    assert_eq!(house.server.memo().personas[0]["name"], "of the other tab");
+    let known = conflict.field("updated_at").expect("a time");
+    assert_eq!(browser.post(&edit, &fields("of this tab", &known)).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(house.server.memo().personas[0]["name"], "of this tab");
+}

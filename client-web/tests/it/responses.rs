@@ -101,24 +101,49 @@ async fn no_token_and_no_secret_is_in_any_page_web_05(pool: PgPool) {
 async fn the_page_and_its_files_stay_small(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
-    for number in 0..20 {
-        browser.write(&format!("{number} {}", "a thought of some length ".repeat(40))).await;
+    let tags: Vec<String> =
+        (0..100).map(|number| format!("ein Schlagwort, das recht lang ist {number}").replace(',', "")).collect();
+    for number in 0..100_u64 {
+        // Words that are nowhere else, so that nothing is gained by repetition.
+        let words: Vec<String> = (1..60).map(|word| format!("{:x}", (number + 1) * word * 0x9e37_79b9_7f4a)).collect();
+        let text = format!("a thought of {}", words.join(" "));
+        let fields = [("text", text.as_str()), ("tags", &tags.join(",")), ("permission", "private")];
+        browser.post("/memories/new", &fields).await;
     }
     let files = |page: &crate::kit::Page| {
         let parts = page.body.split('"').filter(|part| part.starts_with("/static/"));
         parts.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
     };
 
-    for path in ["/login", "/memories", "/search?q=thought"] {
-        let page = browser.get(path).await;
-        let mut size = page.body.len();
-        for file in files(&page) {
-            let file = browser.get(&file).await;
-            assert_eq!(file.status, StatusCode::OK);
-            size += file.body.len();
+    for path in ["/login", "/memories", "/search?q=thought", "/search?q=thought&n=100"] {
+        let mut size = if path == "/login" { house.stranger().size(path).await } else { browser.size(path).await };
+        for file in files(&browser.get(path).await) {
+            size += browser.size(&file).await;
         }
         assert!(size < 100 * 1024, "{path} transfers {size} bytes");
     }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn pages_that_another_site_asks_for_are_not_compressed(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let gzip = ("accept-encoding", "gzip");
+    let encoding = async |path: &str, site: Option<&str>| {
+        let site = site.map(|site| ("sec-fetch-site", site));
+        let headers: Vec<(&str, &str)> = [gzip].into_iter().chain(site).collect();
+        browser.encoding(path, &headers).await
+    };
+
+    for site in ["same-origin", "none"] {
+        assert_eq!(encoding("/memories", Some(site)).await, "gzip", "{site}");
+    }
+    for site in [Some("cross-site"), Some("same-site"), None] {
+        assert_eq!(encoding("/memories", site).await, "", "the size would tell the token of the forms: {site:?}");
+    }
+    let home = browser.get("/memories").await;
+    let (_, rest) = home.body.split_once(r#"rel="stylesheet" href=""#).expect("a stylesheet");
+    assert_eq!(encoding(rest.split('"').next().expect("a path"), None).await, "gzip", "files hold no secrets");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

@@ -63,3 +63,37 @@ async fn a_question_that_the_server_refuses_stays_in_the_form(pool: PgPool) {
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("The question must be shorter.") && page.contains(r#"value="&#60;b&#62;long""#), "{}", page.body);
 }
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn numbers_are_written_as_the_language_does(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    browser.write("green tea").await;
+
+    let page = browser.get_with("/search?q=tea&least=0.25", &[("accept-language", "de")]).await;
+
+    assert!(page.contains("Treffer 0,83") && page.contains("Sinn 0,66") && page.contains(">0,25<"), "{}", page.body);
+    assert!(page.contains(r#"value="0.83""#) && page.contains(r#"value="0.25" selected"#), "machines read points");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn a_hundred_long_memories_are_shown_and_more_than_that_says_what_to_do(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    browser.write("tea").await;
+    let memory = house.server.memo().memories[0].clone();
+    for _ in 0..100 {
+        let mut long = memory.clone();
+        long["text"] = format!("tea {}", "\u{1d11e}".repeat(32_000)).into();
+        house.server.memo().memories.push(long);
+    }
+
+    let shown = browser.get("/search?q=tea&n=100").await;
+    assert_eq!(shown.status, StatusCode::OK, "{:.900}", shown.body);
+    for _ in 0..60 {
+        let long = house.server.memo().memories[100].clone();
+        house.server.memo().memories.push(long);
+    }
+    let much = browser.get("/search?q=tea&n=100").await;
+    assert!(much.status == StatusCode::BAD_GATEWAY && much.contains("too long to be shown together"), "{:.900}", much.body);
+}

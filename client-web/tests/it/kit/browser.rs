@@ -129,10 +129,37 @@ impl Browser {
         self.send(request).await
     }
 
-    /// Sends a file as the page's script does.
-    pub(crate) async fn send_file(&self, path: &str, csrf: &str, file: String) -> Page {
-        let request = self.http.post(self.url(path)).header("x-csrf-token", csrf);
-        self.send(request.header("content-type", "application/octet-stream").body(file)).await
+    /// Sends a form whose parts come one after the other, each with a name, the name of a file if it is one, and its content.
+    pub(crate) async fn send_parts(&self, path: &str, parts: &[(&str, Option<&str>, &str)]) -> Page {
+        let mut body = String::new();
+        for (name, file, content) in parts {
+            let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
+            body.push_str(&format!("--cut\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{content}\r\n"));
+        }
+        body.push_str("--cut--\r\n");
+        let request = self.http.post(self.url(path)).header("content-type", "multipart/form-data; boundary=cut");
+        self.send(request.body(body)).await
+    }
+
+    /// How an answer is encoded.
+    pub(crate) async fn encoding(&self, path: &str, headers: &[(&str, &str)]) -> String {
+        let cookies: Vec<String> = self.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = self.http.get(self.url(path)).header("cookie", cookies.join("; "));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        response.headers().get("content-encoding").map(|value| value.to_str().expect("a word").to_owned()).unwrap_or_default()
+    }
+
+    /// How many bytes come over the wire for a page, as browsers ask for it.
+    pub(crate) async fn size(&self, path: &str) -> usize {
+        let cookies: Vec<String> = self.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.http.get(self.url(path)).header("cookie", cookies.join("; "));
+        let request = request.header("accept-encoding", "gzip, br").header("sec-fetch-site", "same-origin");
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.bytes().await.expect("a body").len()
     }
 
     fn url(&self, path: &str) -> String {

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::fake_server::{Memo, Shared, bearer};
+use super::fake_server::{Memo, Shared, bearer, troubled};
 
 /// The place of a group that the person is in.
 fn place(memo: &Memo, person: Uuid, id: Uuid) -> Option<usize> {
@@ -30,6 +30,9 @@ fn with_group(memo: &Shared, headers: &HeaderMap, id: Uuid, act: impl FnOnce(&mu
 }
 
 pub(super) async fn list(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    if let Some(response) = troubled(&memo, "/api/groups") {
+        return response;
+    }
     let memo = memo.lock().expect("a lock");
     match bearer(&memo, &headers) {
         Some(_) => Json(json!({"groups": memo.groups, "next_cursor": null})).into_response(),
@@ -38,6 +41,9 @@ pub(super) async fn list(State(memo): State<Shared>, headers: HeaderMap) -> Resp
 }
 
 pub(super) async fn create(State(memo): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    if let Some(response) = troubled(&memo, "/api/groups") {
+        return response;
+    }
     let mut memo = memo.lock().expect("a lock");
     let Some(person) = bearer(&memo, &headers) else {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -62,6 +68,10 @@ pub(super) async fn rename(
     Json(body): Json<Value>,
 ) -> Response {
     with_group(&memo, &headers, id, |group| {
+        if body["name"].as_str().is_some_and(|name| name.contains('\n') || name.is_empty()) {
+            let errors = json!([{"field": "name", "message": "must be one line"}]);
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({"code": "invalid", "errors": errors}))).into_response();
+        }
         group["name"] = body["name"].clone();
         Json(group.clone()).into_response()
     })

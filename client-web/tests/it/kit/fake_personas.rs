@@ -36,6 +36,8 @@ pub(super) fn call(memo: &mut Memo, person: Uuid, tool: &str, data: &Value) -> R
         "update_persona" => {
             let index = position(memo, person, data)?;
             merge(&mut memo.personas[index], data);
+            let changes = memo.asked.len() + memo.tool_calls;
+            memo.personas[index]["updated_at"] = json!(format!("2026-01-02T00:00:00.{changes:06}+00:00"));
             Ok(memo.personas[index].clone())
         }
         _ => {

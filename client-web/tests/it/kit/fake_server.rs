@@ -44,6 +44,8 @@ pub(crate) struct Memo {
     pub(crate) queries: Vec<Value>,
     /// What happened to whoever asks.
     pub(crate) events: Vec<Value>,
+    /// How often all memories were counted.
+    pub(crate) counted: usize,
     /// What was imported.
     pub(crate) imports: Vec<Value>,
     pub(crate) profile: Value,
@@ -68,6 +70,12 @@ pub(crate) struct Memo {
     pub(crate) redeemed: usize,
     pub(crate) reuses: usize,
     pub(crate) tool_calls: usize,
+    /// A tool that does what it shall, and whose answers are lost.
+    pub(crate) unanswered: Option<&'static str>,
+    /// A tool that is away.
+    pub(crate) away: Option<&'static str>,
+    /// Personas that the directory shows of somebody.
+    pub(crate) listed: HashMap<Uuid, Value>,
     pub(crate) troubles: HashMap<&'static str, Trouble>,
     pub(crate) issued: Vec<String>,
 }
@@ -291,10 +299,15 @@ async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<
         return (StatusCode::UNAUTHORIZED, Json(json!({"code": "invalid_token"}))).into_response();
     };
     let tool = call["tool"].as_str().expect("a tool");
+    let away = (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"code": "unavailable"})));
+    if memo.away == Some(tool) {
+        return away.into_response();
+    }
     if tool == "query_user" {
         return fake_personas::answer(&mut memo, person, &call["data"]);
     }
     match fake_tools::call(&mut memo, person, tool, &call["data"]) {
+        _ if memo.unanswered == Some(tool) => away.into_response(),
         Ok(data) => Json(json!({"tool": tool, "data": data})).into_response(),
         Err((status, body)) => (status, Json(body)).into_response(),
     }
@@ -307,6 +320,7 @@ pub(super) fn bearer(memo: &Memo, headers: &HeaderMap) -> Option<Uuid> {
 }
 
 async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    memo.lock().expect("a lock").counted += 1;
     let memo = memo.lock().expect("a lock");
     let Some(person) = bearer(&memo, &headers) else {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -322,6 +336,9 @@ async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
 }
 
 async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+    if let Some(response) = troubled(&memo, "/api/users") {
+        return response;
+    }
     let memo = memo.lock().expect("a lock");
     if bearer(&memo, &headers).is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -329,7 +346,7 @@ async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query):
     let wanted = query.get("query").cloned().unwrap_or_default();
     let found = memo.people.iter().filter(|(name, _)| name.contains(&wanted));
     let users: Vec<Value> =
-        found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": []})).collect();
+        found.map(|(name, id)| json!({"id": id, "username": name, "display_name": null, "personas": memo.listed.get(id).cloned().unwrap_or(json!([]))})).collect();
     Json(json!({"users": users, "next_cursor": null})).into_response()
 }
 

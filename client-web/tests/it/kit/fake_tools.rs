@@ -30,6 +30,11 @@ pub(crate) fn call(memo: &mut Memo, person: Uuid, tool: &str, data: &Value) -> R
     if tool == "query_memory" {
         memo.queries.push(data.clone());
     }
+    // One shares only with groups that one is in.
+    let is_strange = |id: &Value| memo.groups.iter().all(|group| group["id"] != *id);
+    if data["shared_with"]["groups"].as_array().is_some_and(|ids| ids.iter().any(is_strange)) {
+        return Err(invalid("shared_with.groups", "must be groups that you own or are in"));
+    }
     let Memo { memories, versions, .. } = memo;
     match tool {
         "memory_history" => history(memories, versions, person, data),
@@ -76,7 +81,12 @@ fn history(memories: &[Value], versions: &[Value], person: Uuid, data: &Value) -
         })
     };
     let versions: Vec<Value> = std::iter::once(current).chain(old).map(view).collect();
-    Ok(json!({"versions": versions, "next_cursor": null}))
+    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
+    let start = data["cursor"].as_str().map_or(0, |cursor| cursor.parse().expect("a cursor of ours"));
+    let end = start + number(&data["limit"]).unwrap_or(50);
+    let next = (versions.len() > end).then(|| end.to_string());
+    let page: Vec<&Value> = versions.iter().take(end).skip(start).collect();
+    Ok(json!({"versions": page, "next_cursor": next}))
 }
 
 fn submit(memories: &mut Vec<Value>, person: Uuid, data: &Value) -> Result<Value, Failure> {
@@ -85,7 +95,8 @@ fn submit(memories: &mut Vec<Value>, person: Uuid, data: &Value) -> Result<Value
     }
     let key = &data["idempotency_key"];
     if let Some(known) = memories.iter().find(|memory| !key.is_null() && memory["key"] == *key) {
-        return Ok(known.clone());
+        let mismatch = (StatusCode::UNPROCESSABLE_ENTITY, json!({"code": "idempotency_mismatch"}));
+        return if known["text"] == data["text"] { Ok(known.clone()) } else { Err(mismatch) };
     }
     let number = memories.len();
     let memory = json!({

@@ -86,6 +86,31 @@ async fn ask_a_persona(arguments: &[&str]) {
     up.stop(Signal::TERM);
 }
 
+#[tokio::test]
+async fn an_import_is_sent_and_followed_by_the_pages_script() {
+    let Some(House { up, browser, _folder }) = House::open().await else {
+        return;
+    };
+    register(&browser, "grace").await;
+    connect(&browser).await;
+
+    browser.open("/import").await;
+    let page = browser.address().await;
+    browser.press("Start the import").await;
+    browser.see("Choose a file or put its text here").await;
+    assert_eq!(browser.address().await, page, "what is refused leaves the page as it was");
+    browser.fill("text", "text,tags\nMy tea is green,\"[\"\"drinks\"\"]\"\n").await;
+    browser.press("Start the import").await;
+    browser.see("1 of the rows are stored or were here already.").await;
+    browser.look("import-done").await;
+    browser.open("/memories/new").await;
+    browser.click("#tags").await;
+    browser.see("drinks").await;
+
+    browser.assert_harmless("suggestions").await;
+    up.stop(Signal::TERM);
+}
+
 /// What OWASP's sheet on cross-site scripting and the advisories of HTML cleaners have taught.
 const CORPUS: [&str; 40] = [
     "<script>alert(1)</script>",

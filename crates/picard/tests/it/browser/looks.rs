@@ -18,6 +18,8 @@ pub(crate) struct Screen {
 
 pub(crate) const DESK: Screen = Screen { name: "1280", width: 1280, height: 900 };
 pub(crate) const PHONE: Screen = Screen { name: "390", width: 390, height: 844 };
+/// A desk's screen enlarged four times (WCAG 2.2, success criterion 1.4.10).
+const ENLARGED: Screen = Screen { name: "320", width: 320, height: 256 };
 const TABLET: Screen = Screen { name: "768", width: 768, height: 1024 };
 const WALL: Screen = Screen { name: "2560", width: 2560, height: 1440 };
 
@@ -30,7 +32,7 @@ impl Browser {
     /// Looks at the page on screens of all sizes: nothing may be wider than they are. On the two that most people have,
     /// axe-core looks too. Keeps pictures when SCREENSHOTS names a folder.
     pub(crate) async fn look(&self, name: &str) {
-        for screen in [PHONE, TABLET, WALL, DESK] {
+        for screen in [ENLARGED, PHONE, TABLET, WALL, DESK] {
             self.resize(screen).await;
             let size = self.devtools("Page.getLayoutMetrics", json!({})).await;
             let content = &size["cssContentSize"];
