@@ -31,6 +31,7 @@ pub mod people;
 pub mod personas;
 pub mod profiles;
 mod public_index;
+mod purge;
 pub mod questions;
 mod replica;
 mod search_index;
