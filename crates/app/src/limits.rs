@@ -7,6 +7,7 @@ use picard_crypto::{ExposeSecret, SecretString, Verdict, hash_token};
 use picard_domain::{Caller, Error, UserId};
 
 use crate::App;
+use crate::patience::{LONGEST_LOOK, within};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -51,7 +52,9 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`]; as every statement.
     pub fn count_read<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.count(&format!("reads {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await })
+        Box::pin(within(LONGEST_LOOK, async move {
+            self.count(&format!("reads {}", caller.user_id), self.0.settings.limits.tools, MINUTE).await
+        }))
     }
 
     /// Counts a question to a persona.
@@ -77,7 +80,7 @@ impl App {
     pub(crate) async fn give_answer_back(&self, caller: &Caller, owner: UserId) {
         let of_owner = (caller.user_id != owner).then(|| of_owner(owner));
         for subject in [of_answers(caller), of_answers_a_day(caller)].into_iter().chain(of_owner) {
-            if let Err(error) = self.0.store.give_back(&hash_token(&subject)).await {
+            if let Err(error) = within(LONGEST_LOOK, self.0.store.give_back(&hash_token(&subject))).await {
                 tracing::warn!(cause = %error, "A question without an answer stays counted.");
             }
         }
@@ -89,7 +92,7 @@ impl App {
         }
         let most = i32::try_from(most).unwrap_or(i32::MAX);
         match self.0.store.count_within(&hash_token(subject), most, window).await? {
-            Some(retry_after) => Err(Error::RateLimited { retry_after }),
+            Some(retry_after) => Err(refused(subject, retry_after)),
             None => Ok(()),
         }
     }
@@ -113,7 +116,7 @@ impl App {
         let counted = if limit == 0 { &[][..] } else { &subjects[..] };
         for (subject, most, _) in counted {
             if let Some(retry_after) = self.0.store.wait_of(subject, *most).await? {
-                return Err(Error::RateLimited { retry_after });
+                return Err(refused("sign-in", retry_after));
             }
         }
         // Nobody has such a password: it is not worth a hash (LOG-10).
@@ -122,7 +125,7 @@ impl App {
         let turn = self.0.passwords.turn().await.map_err(busy)?;
         for (subject, most, window) in counted {
             if let Some(retry_after) = self.0.store.count_within(subject, *most, *window).await? {
-                return Err(Error::RateLimited { retry_after });
+                return Err(refused("sign-in", retry_after));
             }
         }
         let verdict = turn.verify(password, stored).await.map_err(busy)?;
@@ -133,6 +136,13 @@ impl App {
         }
         Ok(verdict)
     }
+}
+
+/// Says which limit was reached: the first word of what is counted, without whose it is.
+fn refused(subject: &str, retry_after: Duration) -> Error {
+    let limit = subject.split(' ').next().unwrap_or_default();
+    tracing::warn!(event = "rate_limited", limit, "Somebody asked too often.");
+    Error::RateLimited { retry_after }
 }
 
 fn of_answers(caller: &Caller) -> String {
