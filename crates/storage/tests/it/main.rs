@@ -8,4 +8,5 @@ mod kit;
 mod memories;
 mod schema;
 mod search_index;
+mod upgrade;
 mod worlds;
