@@ -1,6 +1,8 @@
 //! Asking personas. What the model is given is found with the asker's rights before it is asked; while it writes, no
 //! connection to the database is held.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use picard_domain::commands::{AnswerCitation, AnswerMode, AnsweringPersona, QueryAnswer, QueryUser, TurnRole, UsedMemory};
@@ -22,6 +24,10 @@ const MODEL: &str = "The model that answers";
 const NOTHING: &str = "I have no memory of that.";
 /// How many memories an answer rests on when nobody says.
 const DEFAULT_MEMORIES: u32 = 10;
+
+/// The longest that finding memories may take: a provider of embeddings that is silent costs ten seconds of it, and then
+/// words alone are compared.
+const LONGEST_RECALL: Duration = Duration::from_secs(15);
 
 /// Is given the answer's text as it is written.
 pub type Pieces = dyn Fn(&str) + Send + Sync;
@@ -61,7 +67,7 @@ impl App {
     /// # Errors
     /// As [`App::query_user`], but for those of the model.
     pub fn sources<'a>(&'a self, caller: &'a Caller, command: QueryUser) -> BoxFuture<'a, Result<Vec<SearchHit>, Error>> {
-        Box::pin(within(LONGEST_CALL, async move {
+        Box::pin(within(LONGEST_RECALL, async move {
             caller.require(Scope::Read)?;
             self.count_tool_call(caller).await?;
             let answerer = self.answerer(caller, &command).await?;
@@ -115,7 +121,7 @@ impl App {
         answerer: &Answerer,
         pieces: Option<&Pieces>,
     ) -> Result<QueryAnswer, Error> {
-        let hits = within(LONGEST_CALL, self.hits(caller, command, answerer)).await?;
+        let hits = within(LONGEST_RECALL, self.hits(caller, command, answerer)).await?;
         let (written, abstained) = if hits.is_empty() {
             (self.abstained(pieces), true)
         } else {

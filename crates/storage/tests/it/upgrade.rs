@@ -148,18 +148,18 @@ async fn what_earlier_versions_have_written_is_there_and_readable_after_an_upgra
             }
         }
         read_and_write(&Store::new(pool.clone(), keys.clone(), Clock::system()), version).await;
-        assert_eq!(
-            number(&pool, "SELECT count(*) FROM memory_embeddings WHERE is_public").await,
-            2,
-            "{version}: as the memory is"
-        );
-        assert_eq!(
-            number(&pool, "SELECT count(*) FROM memory_embeddings WHERE bits IS NOT NULL").await,
-            1,
-            "{version}: the long one"
-        );
+        if version < 4 {
+            is_worked_out(&pool, version).await;
+        }
         pool.close().await;
     }
+}
+
+/// What the fourth migration makes of embeddings that were there.
+async fn is_worked_out(pool: &PgPool, version: i64) {
+    let public = number(pool, "SELECT count(*) FROM memory_embeddings WHERE is_public").await;
+    let with_signs = number(pool, "SELECT count(*) FROM memory_embeddings WHERE bits IS NOT NULL").await;
+    assert_eq!((public, with_signs), (2, 1), "OPS-05: {version}: as the memory is; of the long one");
 }
 
 /// What a server does with such a database.
