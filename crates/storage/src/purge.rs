@@ -80,7 +80,7 @@ impl Store {
                 "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until < now() LIMIT $1)"
             ),
         ];
-        outcomes.into_iter().map(|gone| gone.map(|_| ())).collect()
+        outcomes.into_iter().try_for_each(|gone| gone.map(|_| ()))
     }
 
     async fn purge_sessions(&self) -> Result<(), Error> {
@@ -110,7 +110,7 @@ impl Store {
                      SELECT id_hash FROM mcp_sessions WHERE last_used_at < now() - interval '1 day' LIMIT $1)"
             ),
         ];
-        outcomes.into_iter().map(|gone| gone.map(|_| ())).collect()
+        outcomes.into_iter().try_for_each(|gone| gone.map(|_| ()))
     }
 
     async fn purge_work(&self) -> Result<(), Error> {
@@ -144,7 +144,7 @@ impl Store {
                      WHERE model <> '' AND created_at < now() - interval '7 days' LIMIT $1)"
             ),
         ];
-        outcomes.into_iter().map(|gone| gone.map(|_| ())).collect()
+        outcomes.into_iter().try_for_each(|gone| gone.map(|_| ()))
     }
 
     async fn purge_logs(&self) -> Result<(), Error> {
@@ -162,7 +162,7 @@ impl Store {
                      SELECT id FROM audit_events WHERE happened_at < now() - interval '400 days' LIMIT $1)"
             ),
         ];
-        outcomes.into_iter().map(|gone| gone.map(|_| ())).collect()
+        outcomes.into_iter().try_for_each(|gone| gone.map(|_| ()))
     }
 
     /// Deletes clients that nobody of the administration vouches for and that nobody has used for a day (REG-11): without
