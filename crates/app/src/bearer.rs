@@ -1,16 +1,11 @@
 //! Who sends a bearer token.
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use picard_domain::{Caller, Door, Error};
 use time::OffsetDateTime;
 
 use crate::App;
-use crate::patience::within;
-
-/// The longest that a look at a token may take.
-const LONGEST: Duration = Duration::from_secs(5);
+use crate::patience::{LONGEST_LOOK, within};
 
 impl App {
     /// Verifies an access token (RFC 6750) and looks up whether its grant, its person and itself still stand.
@@ -18,7 +13,7 @@ impl App {
     /// # Errors
     /// [`Error::Unauthorized`] for any token that does not hold; [`Error::Unavailable`] with the database away, never a yes.
     pub fn authenticate_bearer<'a>(&'a self, token: &'a str, door: Door) -> BoxFuture<'a, Result<Caller, Error>> {
-        Box::pin(within(LONGEST, async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             let claims = self.verify_access_token(token).await?.map_err(|_| Error::Unauthorized)?;
             let state = self
                 .0

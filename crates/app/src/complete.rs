@@ -5,6 +5,7 @@ use picard_domain::page::ListLimit;
 use picard_domain::{Caller, Error, MemoryId, Reach, Scope, UserId};
 use serde_json::json;
 
+use crate::patience::{LONGEST_CALL, within};
 use crate::{App, arguments};
 
 /// The most proposals of an answer, as the protocol says.
@@ -51,7 +52,7 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::RateLimited`].
     pub fn complete<'a>(&'a self, caller: &'a Caller, what: &'a Completing) -> BoxFuture<'a, Result<Proposals, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_CALL, async move {
             caller.require(Scope::Read)?;
             self.count_read(caller).await?;
             let reader = caller.user_id;
@@ -81,7 +82,7 @@ impl App {
                     self.0.store.tags(reach, prefix, limit).await?.into()
                 }
             })
-        })
+        }))
     }
 
     async fn found_by_words(&self, caller: &Caller, typed: &str) -> Result<Proposals, Error> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::App;
+use crate::patience::{LONGEST_LOOK, within};
 
 /// How long a question may stay open.
 const OPEN_FOR: Duration = Duration::from_secs(10 * 60);
@@ -56,7 +57,7 @@ impl App {
         tool: &'a str,
         data: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Confirmation>, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             let is_public = |data: &Value| data["permission"] == Permission::Public.as_str();
             let message = match tool {
                 "submit_memory" if is_public(data) => {
@@ -70,7 +71,7 @@ impl App {
                 _ => None,
             };
             Ok(message.map(|message| Confirmation { message, state: self.seal_question(caller, tool, data) }))
-        })
+        }))
     }
 
     async fn question_about(&self, caller: &Caller, data: &Value) -> Result<Option<String>, Error> {

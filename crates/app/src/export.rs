@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::App;
 use crate::import::is_formula;
+use crate::patience::{LONGEST_CALL, within};
 
 /// How many memories are read at once.
 const PAGE: u32 = 200;
@@ -52,14 +53,15 @@ impl App {
                 let (after, columns) = match state {
                     State::Header => {
                         let is_csv = format == ExportFormat::Csv;
-                        let columns = Columns { has_shares: is_csv && app.0.store.has_shares(owner).await? };
+                        let columns =
+                            Columns { has_shares: is_csv && within(LONGEST_CALL, app.0.store.has_shares(owner)).await? };
                         return Ok(Some((columns.header(format), (app, filter, State::Page(None, columns)))));
                     }
                     State::Page(after, columns) => (after, columns),
                     State::End => return Ok(None),
                 };
                 let request = PageRequest { sort: Sort::CreatedAt, order: Order::Asc, after, limit: PAGE };
-                let page = app.0.store.memories(Reach::Own(owner), &filter, request).await?;
+                let page = within(LONGEST_CALL, app.0.store.memories(Reach::Own(owner), &filter, request)).await?;
                 let mut text = String::new();
                 for memory in &page.memories {
                     columns.write(&mut text, format, memory)?;

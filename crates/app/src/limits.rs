@@ -8,6 +8,7 @@ use picard_domain::{Caller, Error, UserId};
 use picard_storage::limits::CountWithin;
 
 use crate::bursts::Noted;
+use crate::patience::{LONGEST_LOOK, within};
 use crate::{App, bursts};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -53,7 +54,7 @@ impl App {
     /// # Errors
     /// [`Error::RateLimited`]; as every statement.
     pub fn count_read<'a>(&'a self, caller: &'a Caller) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.count_in_bursts(&format!("reads {}", caller.user_id)).await })
+        Box::pin(within(LONGEST_LOOK, async move { self.count_in_bursts(&format!("reads {}", caller.user_id)).await }))
     }
 
     /// Counts a question to a persona.
@@ -79,7 +80,7 @@ impl App {
     pub(crate) async fn give_answer_back(&self, caller: &Caller, owner: UserId) {
         let of_owner = (caller.user_id != owner).then(|| of_owner(owner));
         for subject in [of_answers(caller), of_answers_a_day(caller)].into_iter().chain(of_owner) {
-            if let Err(error) = self.0.store.give_back(&hash_token(&subject)).await {
+            if let Err(error) = within(LONGEST_LOOK, self.0.store.give_back(&hash_token(&subject))).await {
                 tracing::warn!(cause = %error, "A question without an answer stays counted.");
             }
         }
@@ -90,7 +91,7 @@ impl App {
             return Ok(());
         }
         let counted = self.0.store.count_within(&hash_token(subject), 1, window).await?;
-        counted.check(i32::try_from(most).unwrap_or(i32::MAX))
+        counted.check(i32::try_from(most).unwrap_or(i32::MAX)).map_err(|retry_after| refused(subject, retry_after))
     }
 
     /// Counts what people do often, in a minute.
@@ -99,7 +100,8 @@ impl App {
             0 => return Ok(()),
             most => i32::try_from(most).unwrap_or(i32::MAX),
         };
-        let subject = hash_token(subject);
+        let name = subject;
+        let subject = hash_token(name);
         match self.0.bursts.note(&subject, most, Instant::now()) {
             Noted::Later => Ok(()),
             Noted::First => {
@@ -115,7 +117,10 @@ impl App {
                 });
                 Ok(())
             }
-            Noted::Now(calls) => self.count_now(subject, calls).await?.check(most),
+            Noted::Now(calls) => {
+                let counted = self.count_now(subject, calls).await?;
+                counted.check(most).map_err(|retry_after| refused(name, retry_after))
+            }
         }
     }
 
@@ -144,7 +149,7 @@ impl App {
         let counted = if limit == 0 { &[][..] } else { &subjects[..] };
         for (subject, most, _) in counted {
             if let Some(retry_after) = self.0.store.wait_of(subject, *most).await? {
-                return Err(Error::RateLimited { retry_after });
+                return Err(refused("sign-in", retry_after));
             }
         }
         // Nobody has such a password: it is not worth a hash (LOG-10).
@@ -152,7 +157,8 @@ impl App {
         let busy = |error| Error::unavailable("Signing in", error);
         let turn = self.0.passwords.turn().await.map_err(busy)?;
         for (subject, most, window) in counted {
-            self.0.store.count_within(subject, 1, *window).await?.check(*most)?;
+            let counted = self.0.store.count_within(subject, 1, *window).await?;
+            counted.check(*most).map_err(|retry_after| refused("sign-in", retry_after))?;
         }
         let verdict = turn.verify(password, stored).await.map_err(busy)?;
         if verdict != Verdict::NoMatch {
@@ -162,6 +168,13 @@ impl App {
         }
         Ok(verdict)
     }
+}
+
+/// Says which limit was reached: the first word of what is counted, without whose it is.
+fn refused(subject: &str, retry_after: Duration) -> Error {
+    let limit = subject.split(' ').next().unwrap_or_default();
+    tracing::warn!(event = "rate_limited", limit, "Somebody asked too often.");
+    Error::RateLimited { retry_after }
 }
 
 fn of_answers(caller: &Caller) -> String {

@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::App;
 use crate::changes::News;
+use crate::patience::{LONGEST_LOOK, within};
 
 /// PostgreSQL tells less than 8,000 bytes at once.
 const MOST_SAID: usize = 7_500;
@@ -151,7 +152,9 @@ impl App {
         id: &'a str,
         initialize: &'a Value,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.0.store.begin_mcp_session(&SessionKey::of(id).0, caller.user_id, initialize).await })
+        Box::pin(within(LONGEST_LOOK, async move {
+            self.0.store.begin_mcp_session(&SessionKey::of(id).0, caller.user_id, initialize).await
+        }))
     }
 
     /// Looks up a session.
@@ -159,14 +162,14 @@ impl App {
     /// # Errors
     /// As every statement.
     pub fn mcp_session<'a>(&'a self, caller: &'a Caller, id: &'a str) -> BoxFuture<'a, Result<SessionFound, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             let found = self.0.store.mcp_session(&SessionKey::of(id).0, caller.user_id).await?;
             Ok(match found {
                 None => SessionFound::None,
                 Some(session) if session.user_id == caller.user_id => SessionFound::Own(session.initialize),
                 Some(_) => SessionFound::Foreign,
             })
-        })
+        }))
     }
 
     /// Ends a session of the caller at every server.
@@ -174,11 +177,11 @@ impl App {
     /// # Errors
     /// As every statement.
     pub fn end_mcp_session<'a>(&'a self, caller: &'a Caller, id: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             let session = SessionKey::of(id);
             let news = OfSession::told(session, &SessionNews::Ended);
             self.0.store.end_mcp_session(&session.0, caller.user_id, &news).await
-        })
+        }))
     }
 
     /// Adds a resource to what the caller's session subscribes to. That the caller may watch it is asked elsewhere.
@@ -186,12 +189,12 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::Conflict`] with too many; as every statement.
     pub fn add_mcp_subscription<'a>(&'a self, caller: &'a Caller, id: &'a str, uri: &'a str) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             caller.require(Scope::Read)?;
             let session = SessionKey::of(id);
             let news = OfSession::told(session, &SessionNews::Subscriptions);
             self.0.store.add_mcp_subscription(&session.0, caller.user_id, uri, &news).await
-        })
+        }))
     }
 
     /// Removes a resource from what the caller's session subscribes to, if it is there.
@@ -204,11 +207,11 @@ impl App {
         id: &'a str,
         uri: &'a str,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             let session = SessionKey::of(id);
             let news = OfSession::told(session, &SessionNews::Subscriptions);
             self.0.store.remove_mcp_subscription(&session.0, caller.user_id, uri, &news).await
-        })
+        }))
     }
 
     /// Passes on what a client has said in its session to the servers that have not heard it: one of them may be waiting
@@ -223,14 +226,14 @@ impl App {
         by: &'a str,
         message: String,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             if message.len() > MOST_SAID {
                 return Ok(());
             }
             self.count_read(caller).await?;
             let told = OfSession::told(SessionKey::of(id), &SessionNews::Said { by: by.to_owned(), message });
             self.0.store.tell_of_mcp_session(&told).await
-        })
+        }))
     }
 
     /// Says that a stream tells of changes in a session from now on.

@@ -1,6 +1,7 @@
 //! Reading memories, one by one and in lists.
 
 use futures_util::future::BoxFuture;
+use picard_crypto::DecryptError;
 use picard_domain::commands::{
     GetMemories, GetMemory, ListSummaries, MemoryFilter, MemoryHistory, MemoryPage, MemorySummary, RetrieveMemories, SummaryPage,
     VersionPage,
@@ -11,6 +12,7 @@ use picard_domain::{Caller, Error, Memory, MemoryId, Reach, Scope, UserId};
 use picard_storage::memories::PageRequest;
 
 use crate::App;
+use crate::patience::{LONGEST_CALL, within};
 
 impl App {
     /// Reads one memory that the caller may see.
@@ -18,12 +20,12 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; [`Error::NotFound`].
     pub fn get_memory<'a>(&'a self, caller: &'a Caller, command: GetMemory) -> BoxFuture<'a, Result<Memory, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_CALL, async move {
             caller.require(Scope::Read)?;
             let memory = self.visible(caller.user_id, command.memory_id).await?;
             self.note_reads(caller, "get", [&memory]);
             Ok(memory)
-        })
+        }))
     }
 
     /// Lists memories of one person, as far as the caller may see them.
@@ -79,7 +81,7 @@ impl App {
     /// # Errors
     /// As [`App::get_memories`].
     pub fn list_summaries<'a>(&'a self, caller: &'a Caller, command: ListSummaries) -> BoxFuture<'a, Result<SummaryPage, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_CALL, async move {
             caller.require(Scope::Read)?;
             let tags = Tags::try_from(command.tags).map_err(|error| Error::invalid("tags", error.to_string()))?;
             let list = List {
@@ -95,7 +97,7 @@ impl App {
                 memories: page.memories.into_iter().map(MemorySummary::from).collect(),
                 next_cursor: page.next_cursor,
             })
-        })
+        }))
     }
 
     /// Lists the versions of a memory of the caller's, the newest first.
@@ -126,7 +128,14 @@ impl App {
     }
 
     pub(crate) async fn visible(&self, reader: UserId, id: MemoryId) -> Result<Memory, Error> {
-        self.0.store.memory(Reach::Visible { reader }, id).await?.ok_or(Error::NotFound)
+        let found = self.0.store.memory(Reach::Visible { reader }, id).await.inspect_err(|error| {
+            if let Error::Internal(cause) = error
+                && cause.is::<DecryptError>()
+            {
+                tracing::error!(event = "decryption_failed", memory.id = %id, user.id = %reader, "A memory cannot be decrypted.");
+            }
+        });
+        found?.ok_or(Error::NotFound)
     }
 
     /// What the caller cannot see does not exist; what they see but do not own is forbidden.

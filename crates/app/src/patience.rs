@@ -4,6 +4,13 @@ use std::time::Duration;
 
 use picard_domain::Error;
 
+/// The longest that a look at one row, or a note of one, may take.
+pub(crate) const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// The longest that a call may take; what it has begun is dropped then, and its transaction with it (FLT-05).
+pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(10);
+/// The same for up to a thousand memories at once.
+pub(crate) const LONGEST_BATCH: Duration = Duration::from_secs(30);
+
 /// What comes out, or that the database is away when nothing does in time.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::changes::{Change, News};
 use crate::mcp_sessions::{OfSession, SessionKey, SessionNews};
+use crate::patience::{LONGEST_CALL, LONGEST_LOOK, within};
 
 /// The most subscriptions that one person has open at a server.
 const MOST_OF_A_PERSON: usize = 50;
@@ -108,13 +109,13 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`] without `memories:read`; as every statement.
     pub fn may_watch<'a>(&'a self, caller: &'a Caller, watched: Watched) -> BoxFuture<'a, Result<bool, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_LOOK, async move {
             caller.require(Scope::Read)?;
             match watched {
                 Watched::OwnList | Watched::MemoriesOf(_) => Ok(true),
                 Watched::Memory(id) => self.sees(caller, id).await,
             }
-        })
+        }))
     }
 
     /// Begins to hear of changes.
@@ -141,7 +142,7 @@ impl App {
         id: &'a str,
         read: fn(&str) -> Option<Watched>,
     ) -> BoxFuture<'a, Result<Subscription, Error>> {
-        Box::pin(async move {
+        Box::pin(within(LONGEST_CALL, async move {
             let mut subscription = self.subscribe(caller, Vec::new())?;
             let (key, stream) = (SessionKey::of(id), Uuid::new_v4().to_string());
             self.announce_stream(key, &stream).await?;
@@ -151,7 +152,7 @@ impl App {
                 Err(Stop::Ended(_)) => Err(Error::NotFound),
                 Err(Stop::Failed(error)) => Err(error),
             }
-        })
+        }))
     }
 
     async fn sees(&self, caller: &Caller, id: MemoryId) -> Result<bool, Error> {
@@ -185,7 +186,7 @@ impl Subscription {
                 Ok(Err(RecvError::Closed)) => return Err(Ended::Over),
                 Ok(first) => self.collect(first).await,
             };
-            match self.told(&due).await {
+            match self.told_in_time(&due).await {
                 Ok(told) if told.is_empty() => {}
                 Ok(told) => return Ok(told),
                 Err(Stop::Ended(ended)) => return Err(ended),
@@ -193,7 +194,7 @@ impl Subscription {
                 Err(Stop::Failed(error)) => {
                     tracing::warn!(cause = %error, "A subscriber waits for the database.");
                     tokio::time::sleep(CHECK / 30).await;
-                    match self.told(&[News::Missed]).await {
+                    match self.told_in_time(&[News::Missed]).await {
                         Ok(all) => return Ok(all),
                         Err(Stop::Ended(ended)) => return Err(ended),
                         Err(Stop::Failed(_)) => {}
@@ -213,6 +214,11 @@ impl Subscription {
                 Err(_) => return due,
             }
         }
+    }
+
+    async fn told_in_time(&mut self, due: &[News]) -> Result<Vec<Watch>, Stop> {
+        let told = tokio::time::timeout(LONGEST_CALL, self.told(due)).await;
+        told.unwrap_or_else(|elapsed| Err(Stop::Failed(Error::unavailable("The database", elapsed))))
     }
 
     /// What of the news the subscriber is told.

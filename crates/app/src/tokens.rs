@@ -113,6 +113,10 @@ impl App {
             if !self.0.store.rotate_refresh_token(&old, &hash_token(new.expose_secret()), expires_at).await? {
                 return Err(invalid().into());
             }
+            tracing::info!(
+                event = "tokens_refreshed", grant.id = %stored.grant_id, user.id = %stored.user_id, client.id = %client.id,
+                "A client exchanged a refresh token for tokens."
+            );
             self.issue(&client, stored.user_id, stored.grant_id, scopes, audience.as_ref().unwrap_or(&stored.audience), new)
         })
     }
@@ -138,6 +142,7 @@ impl App {
             if claims.client_id == client.public_id() {
                 let expires_at = self.0.clock.after(access_token::LIFETIME);
                 self.0.store.revoke_access_token(claims.token_id, claims.user_id, expires_at).await?;
+                tracing::info!(event = "access_token_revoked", user.id = %claims.user_id, client.id = %client.id, "A client ended an access token.");
             }
             Ok(())
         })
@@ -154,9 +159,10 @@ impl App {
                 Err(_) => None,
             }
         };
-        stored
-            .filter(|client| is_authentic(credentials, client.secret_hash.as_ref(), client.auth_method))
-            .ok_or_else(|| OAuthError::invalid_client("The client is unknown or its secret is wrong.").into())
+        stored.filter(|client| is_authentic(credentials, client.secret_hash.as_ref(), client.auth_method)).ok_or_else(|| {
+            tracing::warn!(event = "client_refused", "A client is unknown or its secret is wrong.");
+            OAuthError::invalid_client("The client is unknown or its secret is wrong.").into()
+        })
     }
 
     /// Whom a token is for that is asked for with this `resource`.

@@ -1,7 +1,5 @@
 //! From a tool's name and its data to the method behind it: the one way in for every door.
 
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use picard_domain::commands::{BatchResult, IdempotencyKey, Once};
 use picard_domain::{Caller, Error, Memory, MemoryId};
@@ -10,16 +8,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalogue::Effect;
-use crate::patience::within;
+use crate::patience::{LONGEST_BATCH, LONGEST_CALL, within};
 use crate::{App, Pieces, arguments, catalogue};
 
 /// The member by which a call is told to count once.
 const KEY: &str = "idempotency_key";
-
-/// The longest that a call may take; what it has begun is dropped then, and its transaction with it (FLT-05).
-const LONGEST_CALL: Duration = Duration::from_secs(10);
-/// The same for up to a thousand memories at once.
-const LONGEST_BATCH: Duration = Duration::from_secs(30);
 
 /// Tells how far a call is: so much done, of so much.
 pub type Progress = dyn Fn(u32, u32) + Send + Sync;
@@ -53,7 +46,7 @@ impl App {
         Box::pin(async move {
             let call = self.run_tool(caller, name, data, options);
             let outcome = match name {
-                // A model takes the time that it is given elsewhere.
+                // A model takes the time that it is given elsewhere; what is asked of the database besides is limited there.
                 "query_user" => call.await,
                 "submit_memories" => within(LONGEST_BATCH, call).await,
                 _ => within(LONGEST_CALL, call).await,
@@ -100,7 +93,14 @@ impl App {
         once: Option<&Once>,
         progress: Option<&Progress>,
     ) -> Result<Box<RawValue>, Error> {
+        let is_of_permission = tool == "modify_permissions" || data.get("permission").is_some();
         let changed = |memory: Memory| {
+            if is_of_permission {
+                tracing::info!(
+                    event = "permission_changed", user.id = %caller.user_id, client.id = %caller.client_id, memory.id = %memory.id,
+                    permission = memory.permission.as_str(), "A person said who may see a memory."
+                );
+            }
             self.note_write(caller, tool, &[memory.id]);
             memory
         };

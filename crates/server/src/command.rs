@@ -164,7 +164,15 @@ fn load_env_file(arguments: &[OsString]) -> Result<(), String> {
         None if Path::new(".env").is_file() => PathBuf::from(".env"),
         None => return Ok(()),
     };
-    dotenvy::from_path(&path).map_err(|error| format!("the env file {} cannot be read: {error}", path.display()))
+    dotenvy::from_path(&path).map_err(|error| {
+        let cause = match error {
+            // The parser's error quotes the line, which may hold a secret (OPS-02).
+            dotenvy::Error::LineParse(..) => "a line is not NAME=value, or its quotes do not end".to_owned(),
+            dotenvy::Error::Io(error) => error.to_string(),
+            _ => "its contents cannot be used".to_owned(),
+        };
+        format!("the env file {} cannot be read: {cause}", path.display())
+    })
 }
 
 async fn serve(config: Config) -> Result<(), String> {
@@ -218,7 +226,8 @@ async fn rotate(config: &Config) -> Result<(), String> {
 /// From the environment or standard input, never from the arguments, which other users of the machine can see (OPS-09).
 #[expect(clippy::disallowed_methods, reason = "a password is no setting: it must not stand in Config, nor in --help")]
 fn admin_password() -> Result<SecretString, String> {
-    if let Ok(password) = std::env::var("ADMIN_PASSWORD") {
+    // Set to nothing is not set, as for every variable.
+    if let Some(password) = std::env::var("ADMIN_PASSWORD").ok().filter(|password| !password.is_empty()) {
         return Ok(password.into());
     }
     eprintln!("The administrator's password (8 to 1,024 characters), then Enter and Ctrl-D:");

@@ -8,9 +8,10 @@ use clap::{Args, Parser, ValueEnum};
 use ipnet::IpNet;
 use picard_app::DocumentHosts;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
+use picard_storage::DatabaseSettings;
 
-use crate::StartError;
 use crate::llm::{LlmConfig, llm};
+use crate::{StartError, embedder};
 
 /// Passwords that stand in examples and are tried first.
 const EXAMPLE_PASSWORDS: [&str; 4] = ["password", "changeme", "postgres", "secret"];
@@ -20,7 +21,8 @@ const EXAMPLE_PASSWORDS: [&str; 4] = ["password", "changeme", "postgres", "secre
 #[command(name = "picard-server", version)]
 pub struct Config {
     /// The server's PostgreSQL 15 or later with pgvector 0.8.4 or later: postgres://user:password@host:port/database
-    #[arg(long, env = "DATABASE_URL", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
+    // Nothing is a default, so that a missing one is told together with everything else (OPS-01).
+    #[arg(long, env = "DATABASE_URL", default_value = "", hide_default_value = true, value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub database_url: SecretString,
 
     /// The most connections to PostgreSQL that this process opens.
@@ -52,7 +54,7 @@ pub struct Config {
     pub public_url: Option<String>,
 
     /// Fernet keys (32 random bytes in base64url), newest first, with commas between: they open the data keys of all people.
-    #[arg(long, env = "ENCRYPTION_KEYS", value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
+    #[arg(long, env = "ENCRYPTION_KEYS", default_value = "", hide_default_value = true, value_parser = secret, hide_env_values = true, allow_hyphen_values = true)]
     pub encryption_keys: SecretString,
 
     /// In production the server refuses to start with what is only good enough for development.
@@ -134,6 +136,10 @@ pub struct Config {
     /// Whether the owner of a persona is shown what was asked, besides who asked and when: on or off.
     #[arg(long, env = "PERSONA_LOG_QUESTIONS", default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
     pub persona_log_questions: bool,
+
+    /// Whether /docs and /openapi.json tell everybody which operations there are: on or off.
+    #[arg(long, env = "DOCS", default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub docs: bool,
 
     #[command(flatten)]
     pub(crate) embedding: EmbeddingConfig,
@@ -236,7 +242,7 @@ pub(crate) fn secret(value: &str) -> Result<SecretString, std::convert::Infallib
 impl Config {
     /// Everything that is wrong, by the variable's name and never with its value (OPS-01, ENC-06).
     pub(crate) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = self.database_problem().map(str::to_owned).into_iter().collect();
         if let Err(error) = self.key_ring() {
             problems.push(error);
         }
@@ -245,6 +251,11 @@ impl Config {
                 "EMBEDDING_MODEL_DIR: name the folder of the local model (`picard fetch` downloads it), or set OPENAI_API_KEY"
                     .to_owned(),
             );
+        }
+        if self.embedding.openai_api_key.is_some()
+            && let Err(StartError::Config(more)) = embedder(self)
+        {
+            problems.extend(more);
         }
         if let Err(StartError::Config(more)) = llm(self) {
             problems.extend(more);
@@ -269,6 +280,14 @@ impl Config {
         problems
     }
 
+    fn database_problem(&self) -> Option<&'static str> {
+        if self.database_url.expose_secret().trim().is_empty() {
+            return Some("DATABASE_URL: is not set; name the database, as in postgres://user:password@host:5432/database");
+        }
+        let is_url = self.database().address().is_ok();
+        (!is_url).then_some("DATABASE_URL: must be a URL such as postgres://user:password@host:5432/database")
+    }
+
     /// Secrets that somebody can guess, by the variable's name and never with their values (OPS-01).
     pub(crate) fn weak_secrets(&self) -> Vec<String> {
         let doubts = self.key_ring().map(|ring| ring.doubts()).unwrap_or_default();
@@ -287,6 +306,11 @@ impl Config {
     pub(crate) fn drain(&self) -> Duration {
         let default = if self.environment == Environment::Production { 5 } else { 0 };
         Duration::from_secs(self.drain_seconds.unwrap_or(default))
+    }
+
+    /// How the database is reached.
+    pub(crate) fn database(&self) -> DatabaseSettings {
+        DatabaseSettings { url: self.database_url.clone(), max_connections: self.database_max_connections }
     }
 
     /// The copy of the database, if one is named: an empty variable names none.
@@ -314,6 +338,10 @@ impl Config {
 
     /// The keys that open the data keys.
     pub(crate) fn key_ring(&self) -> Result<KeyRing, String> {
-        KeyRing::parse(self.encryption_keys.expose_secret()).map_err(|error| format!("ENCRYPTION_KEYS: {error}"))
+        let keys = self.encryption_keys.expose_secret();
+        if keys.trim().is_empty() {
+            return Err("ENCRYPTION_KEYS: is not set; `openssl rand -base64 32` makes a key".to_owned());
+        }
+        KeyRing::parse(keys).map_err(|error| format!("ENCRYPTION_KEYS: {error}"))
     }
 }

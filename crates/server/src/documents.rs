@@ -19,14 +19,17 @@ const SCRIPT: &str = include_str!("../static/docs.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `/openapi.json` and `/docs`.
-pub(crate) fn routes() -> Router<AppState> {
+/// `/openapi.json` and `/docs`, unless the operator has turned them off (OPS-11).
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
+    if state.openapi.is_none() {
+        return Router::new();
+    }
     Router::new().route("/openapi.json", get(openapi)).route("/docs", get(page)).route("/docs/{file}", get(asset))
 }
 
 async fn openapi(State(state): State<AppState>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, state.openapi.to_string()).into_response()
+    (headers, state.openapi.as_deref().unwrap_or_default().to_owned()).into_response()
 }
 
 async fn page() -> Response {

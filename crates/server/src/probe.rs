@@ -43,7 +43,7 @@ pub fn probe(config: Config, public_url: String) -> BoxFuture<'static, Result<Pr
         let app = application(&config, public_url).await?;
         let state = AppState {
             app,
-            openapi: "".into(),
+            openapi: None,
             proxies: [].into(),
             origins: [].into(),
             is_https: false,

@@ -10,17 +10,21 @@ use tracing::Instrument;
 
 use crate::error::Problem;
 use crate::state::AppState;
-use crate::traces;
+use crate::{address, traces};
 
 /// The header that carries a request's id, in and out.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, writes one log line, and completes the answer.
-pub(crate) async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let id = incoming_id(&request).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let method = request.method().clone();
     let began = Instant::now();
-    let span = tracing::info_span!("request", request.id = %id);
+    let (parts, body) = request.into_parts();
+    let address = address::of(&parts, &state);
+    let mut request = Request::from_parts(parts, body);
+    // Who is attacked needs to know from where (OPS-04).
+    let span = tracing::info_span!("request", request.id = %id, client.address = address);
     traces::join(&span, request.headers());
     // So that a door that makes spans of its own can name the request in them.
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -126,14 +130,10 @@ fn complete(response: &mut Response, id: &str) {
 
 /// The answer for a path that is nothing.
 pub(crate) async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address; /docs shows what there is.")
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
 }
 
 /// The answer for a method that a path does not take.
 pub(crate) async fn method_not_allowed() -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "This address does not take this method; /docs shows which it takes.",
-    )
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
 }

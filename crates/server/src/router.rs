@@ -141,7 +141,7 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .merge(api)
         .merge(documents)
         .merge(clients)
-        .merge(crate::documents::routes())
+        .merge(crate::documents::routes(&state))
         .route("/api/health", get(health::health))
         .route("/api/oauth/authorize", get(pages::authorize::authorize))
         .route("/consent", get(pages::authorize::no_question))
@@ -150,17 +150,15 @@ pub(crate) fn router(state: AppState, mcp: &McpDoor) -> Router {
         .merge(mcp)
         .fallback(request::not_found)
         .method_not_allowed_fallback(request::method_not_allowed)
-        .layer(from_fn(request::remember_route))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES));
-    // A path means the same with and without a slash at its end, so the slash goes before routing begins.
-    let service = ServiceBuilder::new().layer(NormalizePathLayer::trim_trailing_slash()).service(inner);
-    Router::new()
-        .fallback_service(service)
+        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(from_fn_with_state(observed.clone(), crowd::layer))
         .layer(from_fn(deadline::layer))
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(crashed())))
-        .layer(from_fn(drain::layer))
-        .layer(from_fn_with_state(observed, request::observe))
+        // Around all that may answer instead of a route, so that their answers are counted and logged as the route's.
+        .layer(from_fn(request::remember_route));
+    // A path means the same with and without a slash at its end, so the slash goes before routing begins.
+    let service = ServiceBuilder::new().layer(NormalizePathLayer::trim_trailing_slash()).service(inner);
+    Router::new().fallback_service(service).layer(from_fn(drain::layer)).layer(from_fn_with_state(observed, request::observe))
 }
 
 /// Pages of the origins that MCP is answered for may call, and read what a client needs of the answer.

@@ -25,6 +25,8 @@ use crate::{Config, DynamicRegistration, McpModeName, crowd, llm, openapi, route
 
 /// How long a start waits for a database that is away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between two tries.
+const RETRY: Duration = Duration::from_secs(1);
 /// How long a stop waits for requests that are under way.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,6 +58,12 @@ pub enum StartError {
         /// What is wrong and what to do.
         message: String,
     },
+}
+
+/// Where the database is, for who has to look why it is not there; without its password (FLT-03).
+fn away(settings: &DatabaseSettings, error: &Error) -> StartError {
+    let named = settings.address().map_or_else(|_| String::new(), |address| format!("{address}: "));
+    StartError::Database { message: format!("{named}{}", database_error(error)) }
 }
 
 fn database_error(error: &Error) -> StartError {
@@ -143,24 +151,32 @@ impl RunningServer {
 pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError>> {
     Box::pin(async move {
         let settings = DatabaseSettings { url: SecretString::from(database_url.to_owned()), max_connections: 1 };
-        let began = tokio::time::Instant::now();
-        loop {
-            match Store::migrate(&settings).await {
-                Ok(()) => return Ok(()),
-                Err(error @ Error::Unavailable { .. }) if began.elapsed() < DATABASE_PATIENCE => {
-                    tracing::warn!(cause = ?std::error::Error::source(&error).map(ToString::to_string), "Waiting for the database.");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => return Err(database_error(&error)),
-            }
-        }
+        wait_for(&settings).await.map_err(|error| away(&settings, &error))?;
+        Store::migrate(&settings).await.map_err(|error| away(&settings, &error))
     })
+}
+
+/// Waits until the database takes a connection, half a minute at most; a migration itself may take longer.
+async fn wait_for(settings: &DatabaseSettings) -> Result<(), Error> {
+    let end = tokio::time::Instant::now() + DATABASE_PATIENCE;
+    loop {
+        let reached = tokio::time::timeout_at(end, settings.reach()).await;
+        let error = match reached.unwrap_or_else(|elapsed| Err(Error::unavailable("The database", elapsed))) {
+            Err(error @ Error::Unavailable { .. }) => error,
+            done => return done,
+        };
+        if tokio::time::Instant::now() + RETRY >= end {
+            return Err(error);
+        }
+        tracing::warn!(cause = ?std::error::Error::source(&error).map(ToString::to_string), "Waiting for the database.");
+        tokio::time::sleep(RETRY).await;
+    }
 }
 
 /// The database as the configuration names it.
 pub(crate) fn store(config: &Config) -> Result<Store, StartError> {
     let keys = config.key_ring().map_err(|problem| StartError::Config(vec![problem]))?;
-    let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: config.database_max_connections };
+    let settings = config.database();
     let connected = Store::connect(&settings, Arc::new(keys), Clock::system()).and_then(|store| match config.replica() {
         Some(url) => store.with_replica(&DatabaseSettings { url: url.clone(), ..settings }),
         None => Ok(store),
@@ -302,13 +318,12 @@ pub fn start_with(
         let hearing = Hearing::begin(&app).await.map_err(|error| database_error(&error))?;
         let (settings, refuse) = mcp_settings(&config, &app);
         let mcp = door(app.clone(), &settings, refuse);
-        let document = openapi::document(&public_url);
         let (stop, leaving) = (CancellationToken::new(), CancellationToken::new());
         let metrics = Metrics::new();
         let tasks = Tasks::begin(&config, &app, &metrics, hearing, &stop);
         let state = AppState {
             app: app.clone(),
-            openapi: document.to_string().into(),
+            openapi: config.docs.then(|| openapi::document(&public_url).to_string().into()),
             proxies: config.proxies().unwrap_or_default().into(),
             origins: config.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect(),
             is_https: public_url.starts_with("https://"),

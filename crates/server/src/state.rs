@@ -16,8 +16,8 @@ use crate::tasks::Trouble;
 pub(crate) struct AppState {
     /// What one can do.
     pub(crate) app: App,
-    /// The OpenAPI document, written once.
-    pub(crate) openapi: Arc<str>,
+    /// The OpenAPI document, written once; `None` when nobody is shown it.
+    pub(crate) openapi: Option<Arc<str>>,
     /// Whose word on other addresses is believed.
     pub(crate) proxies: Arc<[IpNet]>,
     /// Pages that may call the token endpoint and its kin.

@@ -63,7 +63,7 @@ impl Store {
     /// As every statement.
     pub async fn analytics(&self, id: UserId) -> Result<Analytics, Error> {
         if let Some(mut replica) = self.current_replica().await?
-            && let Some(found) = self.unless_away(count(&mut replica, id).await)?
+            && let Some(found) = self.counted(count(&mut replica, id)).await?
         {
             return Ok(found);
         }

@@ -88,6 +88,17 @@ impl DatabaseSettings {
         })
     }
 
+    /// Makes a connection, and ends it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none to be had, [`Error::Invalid`] when the URL is none.
+    pub async fn reach(&self) -> Result<(), Error> {
+        let connection = connect_options(self)?.connect().await.map_err(storage_error)?;
+        // What closing says does not matter.
+        let _ = connection.close().await;
+        Ok(())
+    }
+
     /// Asks the database about itself, over a connection of its own.
     ///
     /// # Errors

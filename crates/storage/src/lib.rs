@@ -33,6 +33,7 @@ pub mod personas;
 mod pool;
 pub mod profiles;
 mod public_index;
+mod purge;
 pub mod questions;
 mod replica;
 mod search_index;

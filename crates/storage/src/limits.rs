@@ -21,12 +21,12 @@ impl CountWithin {
     /// Whether that is not more than is allowed.
     ///
     /// # Errors
-    /// [`Error::RateLimited`].
-    pub fn check(self, most: i32) -> Result<(), Error> {
+    /// How long to wait, in whole seconds.
+    pub fn check(self, most: i32) -> Result<(), Duration> {
         if self.count <= most {
             return Ok(());
         }
-        Err(Error::RateLimited { retry_after: Duration::from_secs_f64(self.left.as_secs_f64().max(1.0).ceil()) })
+        Err(Duration::from_secs_f64(self.left.as_secs_f64().max(1.0).ceil()))
     }
 }
 

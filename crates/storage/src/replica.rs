@@ -19,6 +19,9 @@ const REST: Duration = Duration::from_secs(5);
 /// How often a copy that is behind is asked again, and after which pause.
 const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(3);
+/// How long a copy may take to say how far it is, and to count. Whoever asks has to have time left to ask the primary (FLT-06).
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+const LONGEST_COUNT: Duration = Duration::from_secs(4);
 
 /// A copy that streams from the primary.
 pub(crate) struct Replica {
@@ -82,12 +85,17 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map_err(storage_error)?;
-        self.unless_away(replica.at(position).await).map(Option::flatten)
+        self.unless_away(LONGEST_LOOK, replica.at(position)).await.map(Option::flatten)
     }
 
-    /// What the copy answered; `None` when it could not, and the primary has to.
-    pub(crate) fn unless_away<T>(&self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
-        match answer {
+    /// What the copy counted; `None` when it could not, and the primary has to.
+    pub(crate) async fn counted<T>(&self, counting: impl Future<Output = Result<T, Error>>) -> Result<Option<T>, Error> {
+        self.unless_away(LONGEST_COUNT, counting).await
+    }
+
+    async fn unless_away<T>(&self, limit: Duration, asking: impl Future<Output = Result<T, Error>>) -> Result<Option<T>, Error> {
+        let answer = tokio::time::timeout(limit, asking).await;
+        match answer.unwrap_or_else(|elapsed| Err(Error::unavailable("The copy of the database", elapsed))) {
             Ok(answer) => Ok(Some(answer)),
             Err(error @ Error::Unavailable { .. }) => {
                 if let Some(replica) = &self.replica {

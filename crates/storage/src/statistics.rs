@@ -36,7 +36,7 @@ impl Store {
     /// As every statement.
     pub async fn statistics(&self) -> Result<Statistics, Error> {
         if let Some(mut replica) = self.current_replica().await?
-            && let Some(found) = self.unless_away(count(&mut replica).await)?
+            && let Some(found) = self.counted(count(&mut replica)).await?
         {
             return Ok(found);
         }

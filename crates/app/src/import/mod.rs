@@ -25,6 +25,7 @@ pub use worker::ImportWorker;
 pub(crate) use reader::is_formula;
 
 use crate::App;
+use crate::patience::{LONGEST_BATCH, within};
 use crate::tools::once_of;
 
 /// How many rows are put into the queue at once.
@@ -59,10 +60,10 @@ impl App {
             };
             // A wrong key is told before anything is read.
             once_of(key, String::new())?;
-            self.0.store.create_import(&new).await?;
+            within(LONGEST_BATCH, self.0.store.create_import(&new)).await?;
             let outcome = self.queue_rows(&new, format, source, key).await;
             if outcome.as_ref().ok() != Some(&new.id) {
-                self.0.store.delete_import(new.id).await?;
+                within(LONGEST_BATCH, self.0.store.delete_import(new.id)).await?;
                 return outcome;
             }
             self.0.imports.notify_one();
@@ -112,16 +113,17 @@ impl App {
                 }
             }
             if rows.len() == BATCH {
-                self.0.store.queue_import_rows(new, total, &rows).await?;
+                within(LONGEST_BATCH, self.0.store.queue_import_rows(new, total, &rows)).await?;
                 rows.clear();
             }
         }
         drop(receiver);
         let read = reading.await.map_err(Error::internal)?;
         let hash = read.map_err(|error| Error::invalid("", format!("the upload ended early ({error}); nothing was stored")))?;
-        self.0.store.queue_import_rows(new, total, &rows).await?;
+        within(LONGEST_BATCH, self.0.store.queue_import_rows(new, total, &rows)).await?;
         let once = once_of(key, format!("import {format:?} {} {hash}", new.stops))?;
-        self.0.store.start_import(new, &ReadImport { total, failed, errors }, once.as_ref()).await
+        let read = ReadImport { total, failed, errors };
+        within(LONGEST_BATCH, self.0.store.start_import(new, &read, once.as_ref())).await
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn run(ground: &mut Ground, memories: u32, minutes: u64) -> Res
     eprintln!("picard: {peak:.0} requests a second at most; {pace:.0} for {minutes} minutes");
     let mut database =
         PgConnection::connect(&ground.superuser_url(Embedding::Local)).await.map_err(|error| of_database(&error))?;
-    age(&mut database).await.map_err(|error| of_database(&error))?;
+    let before = age(&mut database).await.map_err(|error| of_database(&error))?;
     let whole = Duration::from_secs(minutes * 60);
     let samples = async {
         let mut samples = Vec::new();
@@ -90,7 +90,7 @@ pub(super) async fn run(ground: &mut Ground, memories: u32, minutes: u64) -> Res
         answered
     };
     let (samples, answered) = tokio::try_join!(samples, working)?;
-    let left = if whole > PURGE { Some(due(&mut database).await.map_err(|error| of_database(&error))?) } else { None };
+    let left = at_the_end(&mut database, &before, whole > PURGE).await.map_err(|error| of_database(&error))?;
     server.stop().await;
     judge(&samples, answered, work.failed.load(Ordering::Relaxed), left)
 }
@@ -166,10 +166,47 @@ fn of_database(error: &sqlx::Error) -> Problem {
     explain("look at the bench's database", error)
 }
 
-/// Makes keys of calls as old as they have to be to be deleted, so that half an hour shows what a day does.
-async fn age(database: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let statement = "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'";
-    sqlx::query(statement).execute(database).await.map(|_| ())
+/// Tables of what ends by itself.
+const ENDING: [&str; 8] = [
+    "grants",
+    "refresh_tokens",
+    "revoked_access_tokens",
+    "authorization_codes",
+    "sessions",
+    "idempotency_keys",
+    "rate_limits",
+    "memory_deletions",
+];
+
+/// Makes rows of every kind as old as they have to be to be deleted, so that half an hour shows what months do, and counts
+/// all. Those that nobody works with any more are there from looking for the peak; of what no worker makes, some are put in.
+async fn age(database: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
+    for statement in [
+        "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'",
+        "UPDATE grants SET expires_at = now() - interval '3 days' WHERE user_id IN (SELECT id FROM users WHERE username ~ '^soak-[0-7]$')",
+        "UPDATE refresh_tokens SET expires_at = now() - interval '1 hour' WHERE consumed_at IS NOT NULL",
+        "INSERT INTO revoked_access_tokens (id, user_id, expires_at)
+             SELECT gen_random_uuid(), user_id, now() - interval '2 hours' FROM grants",
+        "INSERT INTO sessions (token_hash, user_id, expires_at)
+             SELECT sha256(uuid_send(gen_random_uuid())), user_id, now() - interval '1 minute' FROM grants",
+        "INSERT INTO authorization_codes
+             (code_hash, user_id, client_id, redirect_uri, redirect_uri_given, scopes, code_challenge, audience, expires_at)
+             SELECT sha256(uuid_send(gen_random_uuid())), user_id, client_id, '', true, '{}', repeat('a', 43), '', now() - interval '2 hours'
+             FROM grants",
+    ] {
+        sqlx::query(statement).execute(&mut *database).await?;
+    }
+    rows(database).await
+}
+
+/// How many rows each table of what ends has.
+async fn rows(database: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let mut rows = Vec::new();
+    for table in ENDING {
+        let statement = format!("SELECT count(*) FROM {table}");
+        rows.push(sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&mut *database).await?);
+    }
+    Ok(rows)
 }
 
 /// Rows that ought to have been deleted before the last round.
@@ -177,8 +214,22 @@ async fn due(database: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let statement = "SELECT (SELECT count(*) FROM idempotency_keys WHERE created_at < now() - interval '24 hours 11 minutes')
         + (SELECT count(*) FROM rate_limits WHERE window_end < now() - interval '11 minutes')
         + (SELECT count(*) FROM memory_deletions WHERE deleted_at < now() - interval '2 hours 11 minutes')
+        + (SELECT count(*) FROM revoked_access_tokens WHERE expires_at < now() - interval '1 hour 11 minutes')
+        + (SELECT count(*) FROM refresh_tokens WHERE consumed_at IS NOT NULL AND expires_at < now() - interval '11 minutes')
+        + (SELECT count(*) FROM sessions WHERE expires_at < now() - interval '11 minutes')
+        + (SELECT count(*) FROM authorization_codes WHERE grant_id IS NULL AND expires_at < now() - interval '1 hour 11 minutes')
         + (SELECT count(*) FROM grants WHERE coalesce(revoked_at, expires_at) < now() - interval '2 days 11 minutes')";
     sqlx::query_scalar(statement).fetch_one(database).await
+}
+
+/// Prints how many rows there were and are, and counts those that ought to be gone, unless that is too early to tell.
+async fn at_the_end(database: &mut PgConnection, before: &[i64], has_purged: bool) -> Result<Option<i64>, sqlx::Error> {
+    let after = rows(database).await?;
+    println!("{:<34}{:>12}{:>12}", "rows", "begin", "end");
+    for (table, (before, after)) in ENDING.iter().zip(before.iter().zip(&after)) {
+        println!("{table:<34}{before:>12}{after:>12}");
+    }
+    if has_purged { due(database).await.map(Some) } else { Ok(None) }
 }
 
 async fn sample(server: &Server, database: &mut PgConnection) -> Result<Sample, Problem> {

@@ -24,6 +24,19 @@ const OF_SERVICES: [&str; 11] = [
 ];
 const OF_DATABASES: [&str; 6] = ["name", "databaseName", "user", "postgresMajorVersion", "plan", "ipAllowList"];
 
+/// What images and volumes say, or only commands that run once read, so that nobody sets it for compose.
+const FIXED: [&str; 9] = [
+    "SERVER_ADDR",
+    "METRICS_ADDR",
+    "EMBEDDING_MODEL_DIR",
+    "WEB_ADDR",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "ADMIN_USERNAME",
+    "ADMIN_PASSWORD",
+    "PORT",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -78,7 +91,14 @@ fn compose_runs_both_programs_with_few_rights_ops_10() {
                 continue;
             }
         };
-        let unknown: Vec<String> = keys(&service["environment"]).difference(&known).cloned().collect();
+        let given = keys(&service["environment"]);
+        if service["build"].is_null() {
+            assert_eq!(service["pull_policy"], "never", "{name}: no registry has the image");
+        } else {
+            let missing: Vec<&String> = known.difference(&given).filter(|variable| !FIXED.contains(&variable.as_str())).collect();
+            assert!(missing.is_empty(), "{name} is not given {missing:?}: what stands in .env would be without effect");
+        }
+        let unknown: Vec<String> = given.difference(&known).cloned().collect();
         assert!(unknown.is_empty(), "{name} is given {unknown:?}, which nobody reads");
         assert_eq!(service["read_only"], true, "{name}");
         assert_eq!(names(&service["cap_drop"]), BTreeSet::from(["ALL".to_owned()]), "{name}");
@@ -150,6 +170,19 @@ fn images_hold_one_program_that_is_not_root_ops_10() {
         assert!(allowed.contains(needed) && root().join(needed).exists(), "{needed} is not sent to the build");
     }
     assert!(!allowed.iter().any(|name| name.starts_with(".env") || name == ".git"), "{allowed:?}");
+    let ignored = text(".dockerignore");
+    for never in ["**/.env*", "**/target"] {
+        let place = ignored.lines().position(|line| line == never).unwrap_or_else(|| panic!("{never} is sent to the build"));
+        assert!(!ignored.lines().skip(place).any(|line| line.starts_with('!')), "OPS-10: {never} has to come last");
+    }
+    let built = |file| {
+        text(file).lines().find_map(|line| line.contains("cargo build").then(|| line.split(" && ").next().map(str::to_owned)))
+    };
+    assert_eq!(
+        built("docker/server.Dockerfile"),
+        built("docker/web.Dockerfile"),
+        "one image's build is of no use to the other's"
+    );
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn load_env_file(arguments: &[OsString]) -> Result<(), String> {
         None if Path::new(".env").is_file() => PathBuf::from(".env"),
         None => return Ok(()),
     };
-    dotenvy::from_path(&path).map_err(|error| format!("the env file {} cannot be read: {error}", path.display()))
+    // The parser's error quotes the line, which may hold a secret.
+    dotenvy::from_path(&path).map_err(|_| format!("the env file {} cannot be read", path.display()))
 }
 
 /// Resolves on Ctrl-C and SIGTERM.

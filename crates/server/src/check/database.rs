@@ -26,10 +26,9 @@ const BESIDES_POOL: i64 = 1;
 /// Asks the database about itself, and whether the keys open what is in it.
 pub(super) async fn examine(config: &Config, findings: &mut Findings) {
     examine_replica(config, findings).await;
-    let settings = DatabaseSettings { url: config.database_url.clone(), max_connections: 1 };
-    let Ok(address) = settings.address() else {
-        return findings.problem("DATABASE_URL: must be a URL such as postgres://user:password@host:5432/database");
-    };
+    let settings = DatabaseSettings { max_connections: 1, ..config.database() };
+    // What is no URL has been said among the settings.
+    let Ok(address) = settings.address() else { return };
     if !address.is_local && !address.is_encrypted {
         findings.weakness(config, "DATABASE_URL: the way to the database may be readable; add ?sslmode=require or verify-full");
     }

@@ -4,7 +4,7 @@
 mod database;
 mod settings;
 
-use crate::{Config, Environment, StartError, embedder};
+use crate::{Config, Environment, embedder};
 
 /// What was found, each with what to do about it.
 #[derive(Debug, Default)]
@@ -59,15 +59,13 @@ pub(crate) async fn check(config: &Config) -> Result<(), String> {
     findings.tell()
 }
 
-/// Loads the local model, or reads the provider's settings. Nothing is sent anywhere.
+/// Loads the local model.
 fn examine_model(config: &Config, findings: &mut Findings) {
-    if config.embedding.openai_api_key.is_none() && config.embedding.embedding_model_dir.is_none() {
-        // Said among the settings.
-        return;
-    }
-    match embedder(config) {
-        Ok(_) => {}
-        Err(StartError::Config(problems)) => problems.into_iter().for_each(|problem| findings.problem(problem)),
-        Err(error) => findings.problem(format!("EMBEDDING_MODEL_DIR: {error}")),
+    // What is wrong with a provider, and that there is neither, has been said among the settings.
+    if config.embedding.openai_api_key.is_none()
+        && config.embedding.embedding_model_dir.is_some()
+        && let Err(error) = embedder(config)
+    {
+        findings.problem(format!("EMBEDDING_MODEL_DIR: {error}"));
     }
 }

@@ -142,6 +142,9 @@ fn examine_exposure(config: &Config, findings: &mut Findings) {
         for (name, _) in limits.iter().filter(|(_, limit)| *limit == 0) {
             findings.warning(format!("{name}: nothing is limited; set a number"));
         }
+        if config.docs {
+            findings.warning("DOCS: /docs and /openapi.json tell everybody which operations there are; off hides them");
+        }
         if config.dynamic_registration == DynamicRegistration::Open {
             findings.warning(
                 "DYNAMIC_REGISTRATION: every website may register a client; with loopback only programs on people's own machines may",

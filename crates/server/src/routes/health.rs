@@ -16,16 +16,19 @@ use crate::state::AppState;
         "openapi": "…/openapi.json", "mcp": "…/mcp", "health": "…/health"}))))]
 pub(crate) async fn index(State(state): State<AppState>) -> Json<Value> {
     let url = state.app.public_url();
-    Json(json!({
+    let mut links = json!({
         "name": "Picard",
         "version": env!("CARGO_PKG_VERSION"),
-        "docs": format!("{url}/docs"),
-        "openapi": format!("{url}/openapi.json"),
         "mcp": format!("{url}/mcp"),
         "health": format!("{url}/health"),
         "authorization_server": format!("{url}/.well-known/oauth-authorization-server"),
         "protected_resource": format!("{url}/.well-known/oauth-protected-resource"),
-    }))
+    });
+    if state.openapi.is_some() {
+        links["docs"] = format!("{url}/docs").into();
+        links["openapi"] = format!("{url}/openapi.json").into();
+    }
+    Json(links)
 }
 
 /// How everything is: `ok`, or `degraded` while embeddings wait or the model does not answer; 503 while the database is away.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use picard_crypto::{ExposeSecret as _, FernetKey};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
 use crate::kit::{Person, TestServer, ids, number, word};
 
@@ -81,6 +81,106 @@ async fn a_restored_database_is_readable_and_lets_in_nobody_from_before(pool: Pg
         assert_eq!(ids(&found)[0], deleted, "FLT-27 {mode}");
     }
     assert_eq!(number(&pool, "SELECT count(*) FROM memories").await, 2, "FLT-27: as it was at the moment of the backup");
+}
+
+/// A role that owns databases and nothing else, as compose makes it, with two that have pgvector.
+async fn owner_with_databases(pool: &PgPool) -> (String, [String; 2]) {
+    let role = format!("owner_{}", uuid::Uuid::new_v4().simple());
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'of the role' NOSUPERUSER NOCREATEDB");
+    sqlx::query(AssertSqlSafe(make)).execute(pool).await.expect("a role");
+    let mut urls = Vec::new();
+    for name in [format!("{role}_used"), format!("{role}_empty")] {
+        let make = format!("CREATE DATABASE {name} OWNER {role}");
+        sqlx::query(AssertSqlSafe(make)).execute(pool).await.expect("a database");
+        let mut url = url::Url::parse(&crate::kit::database_url(pool)).expect("a URL");
+        url.set_path(&name);
+        let mut superuser = PgConnection::connect(url.as_str()).await.expect("a connection");
+        sqlx::raw_sql("CREATE EXTENSION IF NOT EXISTS vector").execute(&mut superuser).await.expect("pgvector");
+        url.set_username(&role).expect("a name");
+        url.set_password(Some("of the role")).expect("a password");
+        urls.push(url.to_string());
+    }
+    (role, urls.try_into().expect("two"))
+}
+
+async fn drop_owner(pool: &PgPool, role: &str) {
+    for statement in [
+        format!("DROP DATABASE {role}_used WITH (FORCE)"),
+        format!("DROP DATABASE {role}_empty WITH (FORCE)"),
+        format!("DROP ROLE {role}"),
+    ] {
+        sqlx::query(AssertSqlSafe(statement)).execute(pool).await.expect("it goes");
+    }
+}
+
+/// All texts of a person, as an export has them.
+async fn texts(server: &TestServer, person: &Person) -> Vec<String> {
+    let response = server.get("/api/memories/export").bearer_auth(&person.token).send().await.expect("an answer");
+    let lines = response.text().await.expect("an export");
+    let of_line = |line: &str| word(&serde_json::from_str::<Value>(line).expect("a memory")["text"]);
+    let mut texts: Vec<String> = lines.lines().map(of_line).collect();
+    texts.sort();
+    texts
+}
+
+/// A thousand memories of somebody, and somebody else who writes while the backup is made.
+async fn backup_under_load(server: &TestServer, ada: &Person, grace: &Person, command: &[&str]) -> Vec<String> {
+    let mut expected = Vec::new();
+    for batch in 0..2 {
+        let written: Vec<String> = (0..500).map(|number| format!("{batch} {number} {}", uuid::Uuid::new_v4())).collect();
+        let memories: Vec<Value> = written.iter().map(|text| json!({ "text": text })).collect();
+        server.call(ada, "submit_memories", json!({ "memories": memories })).await;
+        expected.extend(written);
+    }
+    expected.sort();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let writing = async {
+        let mut number = 0;
+        while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            server.remember(grace, &format!("meanwhile {number}")).await;
+            number += 1;
+        }
+        number
+    };
+    let saving = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let (is_done, said) = server.command(command).await;
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(is_done, "FLT-27 {said}");
+    };
+    let (meanwhile, ()) = tokio::join!(writing, saving);
+    assert!(meanwhile > 5, "FLT-27: there was load: {meanwhile}");
+    expected
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_role_without_rights_saves_under_load_and_restores_flt_27(pool: PgPool) {
+    let Some(bin) = pg_bin(&pool).await else { return };
+    let (role, [used, empty]) = owner_with_databases(&pool).await;
+    let mut server = TestServer::spawn_at(used.clone(), &[]).await;
+    let (ada, grace) = (server.sign_in("ada").await, server.sign_in("grace").await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = text(&folder.path().join("monday.dump"));
+    let expected = backup_under_load(&server, &ada, &grace, &["backup", "--pg-bin", &bin, &dump]).await;
+    server.halt().await;
+
+    for (url, options) in [(&used, &["--replace"][..]), (&empty, &[])] {
+        let command = [&["--database-url", url, "restore", "--pg-bin", &bin], options, &[&dump]].concat();
+        let (is_done, said) = server.command(&command).await;
+        assert!(is_done, "FLT-27: {options:?}: {said}");
+
+        let arguments = ["--encryption-keys", &server.key(), "--public-url", &server.url];
+        let mut again = TestServer::spawn_at(url.clone(), &arguments).await;
+        let ada = connect_at(&server, &again.url, "ada").await;
+        assert_eq!(texts(&again, &ada).await, expected, "FLT-27: a thousand memories are readable");
+        let grace = connect_at(&server, &again.url, "grace").await;
+        let manifest: Value =
+            serde_json::from_slice(&std::fs::read(beside(Path::new(&dump))).expect("a manifest")).expect("JSON");
+        let whole = expected.len() + texts(&again, &grace).await.len();
+        assert_eq!(manifest["rows"]["memories"], json!(whole), "FLT-27: as many as at the moment of the backup");
+        again.halt().await;
+    }
+    drop_owner(&pool, &role).await;
 }
 
 #[sqlx::test(migrator = "picard_storage::MIGRATOR")]

@@ -1,59 +1,20 @@
 //! What happens while PostgreSQL is away: 503 with a time to come back, and everything works again when it does.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Response;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
+use crate::kit::cable::{Cable, Way};
 use crate::kit::{Person, TestServer, database_url, number};
-
-/// A way to PostgreSQL that can be cut.
-struct Cable {
-    address: SocketAddr,
-    is_up: watch::Sender<bool>,
-}
-
-impl Cable {
-    async fn to(host: String, port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let (is_up, state) = watch::channel(true);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, host.clone(), port, state.clone()));
-            }
-        });
-        Self { address, is_up }
-    }
-
-    fn set(&self, is_up: bool) {
-        self.is_up.send_replace(is_up);
-    }
-}
-
-/// Carries one connection until the cable is cut.
-async fn carry(mut near: TcpStream, host: String, port: u16, mut state: watch::Receiver<bool>) {
-    if !*state.borrow() {
-        return;
-    }
-    let mut far = TcpStream::connect((host, port)).await.expect("PostgreSQL");
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-        _ = state.wait_for(|is_up| !is_up) => {}
-    }
-}
+use crate::mcp::wire::modern;
 
 /// A server whose way to its database can be cut.
 async fn spawn(pool: &PgPool) -> (TestServer, Cable) {
-    let mut url = url::Url::parse(&database_url(pool)).expect("a URL");
-    let cable = Cable::to(url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432)).await;
-    url.set_host(Some("127.0.0.1")).expect("a host");
-    url.set_port(Some(cable.address.port())).expect("a port");
-    (TestServer::spawn_at(url.into(), &[]).await, cable)
+    let (url, cable) = Cable::to(&database_url(pool)).await;
+    (TestServer::spawn_at(url, &[]).await, cable)
 }
 
 async fn submit(server: &TestServer, person: &Person, text: &str) -> Response {
@@ -70,7 +31,7 @@ async fn while_the_database_is_away_everything_says_so(pool: PgPool) {
     let ada = server.sign_in("ada").await;
     server.remember(&ada, "before").await;
 
-    cable.set(false);
+    cable.set(Way::Cut);
 
     let tool = submit(&server, &ada, "during").await;
     assert_eq!((tool.status().as_u16(), wait(&tool)), (503, 2), "FLT-01, REV-07: never a yes");
@@ -92,7 +53,7 @@ async fn while_the_database_is_away_everything_says_so(pool: PgPool) {
     let health: Value = server.get("/health").send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!((&health["status"], &health["checks"]["database"]), (&json!("degraded"), &json!("unavailable")));
 
-    cable.set(true);
+    cable.set(Way::Open);
 
     let began = Instant::now();
     crate::kit::eventually("the server works again", async || submit(&server, &ada, "after").await.status() == 200).await;
@@ -121,9 +82,9 @@ async fn what_was_acknowledged_survives_cuts_in_the_middle_of_writing(pool: PgPo
     let cutting = async {
         for _ in 0..5 {
             tokio::time::sleep(Duration::from_millis(150)).await;
-            cable.set(false);
+            cable.set(Way::Cut);
             tokio::time::sleep(Duration::from_millis(100)).await;
-            cable.set(true);
+            cable.set(Way::Open);
         }
     };
 
@@ -148,5 +109,50 @@ async fn killed_connections_are_replaced(pool: PgPool) {
         assert!(matches!(status.as_u16(), 200 | 503), "FLT-01 round {round}: {status} {answer}");
     }
 
+    crate::kit::eventually("the server works again", async || submit(&server, &ada, "after").await.status() == 200).await;
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn nothing_waits_for_ever_for_a_connection_that_swallows_all_flt_06(pool: PgPool) {
+    let (server, cable) = spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+    let id = server.remember(&ada, "I like my tea.").await;
+    let mut locked = pool.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE memories IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await.expect("a lock");
+    let tool = json!({ "tool": "query_user", "data": { "user_id": ada.user_id, "prompt": "What do I drink?" } });
+    let completion = json!({
+        "ref": { "type": "ref/resource", "uri": "memories://{memory_id}" }, "argument": { "name": "memory_id", "value": "" },
+    });
+    let listen = json!({ "notifications": { "resourceSubscriptions": [format!("memories://{id}")] } });
+    let requests = [
+        ("query_user", server.post("/api/tools").bearer_auth(&ada.token).json(&tool)),
+        ("resources/list", modern(&server, &ada, "resources/list", json!({}))),
+        ("resources/read", modern(&server, &ada, "resources/read", json!({ "uri": format!("memories://{id}") }))),
+        ("completion/complete", modern(&server, &ada, "completion/complete", completion)),
+        ("subscriptions/listen", modern(&server, &ada, "subscriptions/listen", listen)),
+        ("export", server.get("/api/memories/export").bearer_auth(&ada.token)),
+    ];
+
+    // Their bearers are let in before nothing comes any more.
+    let swallowing = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cable.set(Way::Swallowing);
+    };
+    let began = Instant::now();
+    let asked = join_all(requests.into_iter().map(|(name, request)| async move {
+        let answered = match request.send().await {
+            Ok(response) => response.text().await,
+            Err(error) => Err(error),
+        };
+        (name, answered, began.elapsed())
+    }));
+    let (answers, ()) = tokio::join!(asked, swallowing);
+
+    for (name, answer, took) in answers {
+        assert!(took < Duration::from_secs(20), "FLT-06 {name} took {took:?}: {answer:?}");
+        assert!(took > Duration::from_secs(1), "{name} was answered before anything was swallowed: {answer:?}");
+    }
+    locked.rollback().await.expect("an end");
+    cable.set(Way::Open);
     crate::kit::eventually("the server works again", async || submit(&server, &ada, "after").await.status() == 200).await;
 }

@@ -182,3 +182,16 @@ async fn the_pages_come_from_the_binary_alone(pool: PgPool) {
     let served: Value = server.get("/openapi.json").send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(served, picard_server::openapi_document(&server.url), "the same document, with this server's URL");
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn an_operator_can_turn_the_documentation_off_ops_11(pool: PgPool) {
+    let server = TestServer::spawn_with(&pool, &["--docs", "off"]).await;
+
+    for path in ["/docs", "/docs/", "/docs/docs.js", "/docs/swagger-ui.css", "/openapi.json"] {
+        let response = server.get(path).send().await.expect("an answer");
+        assert_eq!(response.status(), 404, "OPS-11 {path}");
+        assert_eq!(response.json::<Value>().await.expect("JSON")["code"], "not_found", "OPS-11 {path}");
+    }
+    let index: Value = server.get("/").send().await.expect("an answer").json().await.expect("JSON");
+    assert!(index["docs"].is_null() && index["openapi"].is_null() && index["mcp"].is_string(), "OPS-11 {index}");
+}

@@ -98,3 +98,36 @@ async fn the_dashboard_and_the_alerts_ask_for_what_there_is(pool: PgPool) {
     assert_eq!(ids.len(), dashboard["panels"].as_array().expect("panels").len(), "each has an id of its own");
     replica.stop().await;
 }
+
+/// A request with a large body of which nothing comes.
+async fn unfinished(replica: &Replica, person: &Person) -> tokio::net::TcpStream {
+    use tokio::io::AsyncWriteExt as _;
+    let address = replica.url.strip_prefix("http://").expect("a URL");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let head = format!(
+        "POST /api/tools HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{{",
+        person.token
+    );
+    stream.write_all(head.as_bytes()).await.expect("a request");
+    stream
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn what_is_refused_before_its_route_is_counted_as_the_routes_ops_07(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let ada = server.sign_in("ada").await;
+    let (replica, url) = observed(&server).await;
+    let mut crowd = Vec::new();
+    for _ in 0..8 {
+        crowd.push(unfinished(&replica, &ada).await);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+
+    let status = call(&replica, &ada, "submit_memory", json!({ "text": "x".repeat(70_000) })).await;
+
+    assert_eq!(status, 503, "FLT-24: there is no room for a ninth");
+    let text = client().get(&url).send().await.expect("an answer").text().await.expect("text");
+    let line = r#"picard_http_requests_total{method="POST",route="/api/tools",status="503"} 1"#;
+    assert!(text.lines().any(|given| given == line), "OPS-07: {line} is missing in:\n{text}");
+    drop(crowd);
+}

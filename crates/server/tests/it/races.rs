@@ -1,7 +1,7 @@
 //! Two server processes on one database, and many who want the same token at once.
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::kit::browser::Browser;
@@ -85,4 +85,44 @@ async fn tokens_and_revocation_hold_through_a_restart(pool: PgPool) {
     revoke(&second.url, &newest).await;
     assert_eq!(server.refresh_at(&first.url, &newest).await.status(), 400, "REV-01");
     assert!(!server.is_welcome_at(&first.url, &word(&refreshed["access_token"])).await, "REV-01: with its family");
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn of_fifty_sign_ups_under_one_name_one_makes_an_account_flt_19(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let processes = [server.process(&[]).await, server.process(&[]).await];
+
+    let asked = (0..PARALLEL).map(|number| {
+        let name = if number % 3 == 0 { "Ada" } else { "ada" };
+        let body = json!({ "username": name, "email": format!("{number}@example.org"), "password": "four unrelated words" });
+        server.http.post(format!("{}/api/users", processes[number % 2].url)).json(&body).send()
+    });
+    let statuses: Vec<u16> =
+        join_all(asked).await.into_iter().map(|answer| answer.expect("an answer").status().as_u16()).collect();
+
+    let count = |status| statuses.iter().filter(|found| **found == status).count();
+    assert_eq!((count(201), count(409)), (1, PARALLEL - 1), "FLT-19 {statuses:?}");
+    assert_eq!(number(&pool, "SELECT count(*) FROM users WHERE username_key = 'ada'").await, 1, "FLT-19");
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn of_fifty_answers_to_one_question_one_counts_flt_19(pool: PgPool) {
+    let server = TestServer::spawn(&pool).await;
+    let processes = [server.process(&[]).await, server.process(&[]).await];
+    let browser = Browser::of(&server, "ada").await;
+    let question = browser.get(&server.flow().path()).await;
+    let form = [("csrf", question.field("csrf")), ("request", question.field("request")), ("decision", "allow".to_owned())];
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+
+    let asked = (0..PARALLEL).map(|number| {
+        let url = format!("{}/consent", processes[number % 2].url);
+        browser.send(browser.request(reqwest::Method::POST, &url).form(&form))
+    });
+    let answers = join_all(asked).await;
+
+    let codes = answers.iter().filter(|page| page.status == 303 && page.location().contains("code=")).count();
+    let refused = answers.iter().filter(|page| page.status.is_client_error()).count();
+    let statuses: Vec<u16> = answers.iter().map(|page| page.status.as_u16()).collect();
+    assert_eq!((codes, refused), (1, PARALLEL - 1), "FLT-19 {statuses:?}");
+    assert_eq!(number(&pool, "SELECT count(*) FROM authorization_codes").await, 1, "FLT-19");
 }

@@ -1,10 +1,11 @@
 //! Reads from a copy of the database are never older than reads of the database itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
+use crate::kit::cable::{Cable, Way};
 use crate::kit::postgres::Postgres;
 use crate::kit::{Person, TestServer, eventually};
 
@@ -54,4 +55,28 @@ async fn a_copy_answers_with_everything_that_was_acknowledged_or_not_at_all() {
     copy.start().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(counted(&server, &ada).await["memories"]["total"], 70);
+}
+
+#[tokio::test]
+async fn a_copy_whose_connections_swallow_all_is_left_alone_flt_06() {
+    let Some(primary) = Postgres::create().await else { return };
+    let copy = primary.standby().await;
+    let (url, cable) = Cable::to(&copy.url("picard")).await;
+    let server = TestServer::spawn_at(primary.url("picard"), &["--database-replica-url", &url]).await;
+    let ada = server.sign_in("ada").await;
+    server.remember(&ada, "a note").await;
+    eventually("the copy is asked", async || {
+        counted(&server, &ada).await;
+        at(&copy, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'picard-server'").await > 0
+    })
+    .await;
+
+    cable.set(Way::Swallowing);
+
+    let began = Instant::now();
+    assert_eq!(counted(&server, &ada).await["memories"]["total"], 1, "FLT-06: the database answers");
+    assert!(began.elapsed() < Duration::from_secs(4), "FLT-06: {:?}", began.elapsed());
+    let again = Instant::now();
+    assert_eq!(counted(&server, &ada).await["memories"]["total"], 1);
+    assert!(again.elapsed() < Duration::from_millis(500), "FLT-06: it is not asked again at once: {:?}", again.elapsed());
 }

@@ -110,3 +110,60 @@ async fn what_ended_long_ago_is_purged_and_nothing_else(pool: PgPool) {
         "REV-06: kept until it would have expired anyway"
     );
 }
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn a_backlog_is_purged_to_its_end_and_one_server_works_at_a_time(pool: PgPool) {
+    let store = store(&pool);
+    grant(&store, "alive").await;
+    for statement in [
+        "INSERT INTO revoked_access_tokens SELECT gen_random_uuid(), gen_random_uuid(), now() - interval '2 hours' FROM generate_series(1, 2500)",
+        "INSERT INTO rate_limits SELECT sha256(n::text::bytea), 1, now(), now() - interval '1 second' FROM generate_series(1, 2500) n",
+        "INSERT INTO memory_deletions SELECT gen_random_uuid(), gen_random_uuid(), pg_current_xact_id(), now() - interval '3 hours' FROM generate_series(1, 2500)",
+        "INSERT INTO idempotency_keys SELECT id, sha256(n::text::bytea), sha256('x'), NULL, now() - interval '25 hours' FROM users, generate_series(1, 2500) n",
+        "INSERT INTO grants SELECT gen_random_uuid(), user_id, client_id, scopes, audience, now(), now(), now() - interval '3 days' FROM grants, generate_series(1, 50)",
+        "INSERT INTO refresh_tokens SELECT sha256(n::text::bytea), grant_id, user_id, now(), now() - interval '1 second', now()
+             FROM refresh_tokens, generate_series(1, 2500) n",
+        "INSERT INTO refresh_tokens SELECT sha256((-n)::text::bytea), grant_id, user_id, now(), now() + interval '1 hour', now()
+             FROM refresh_tokens, generate_series(1, 3) n WHERE consumed_at IS NULL",
+    ] {
+        sqlx::query(statement).execute(&pool).await.expect("a statement");
+    }
+    let mut other = pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('picard purge'))").execute(&mut *other).await.expect("the turn");
+
+    store.purge_ended().await.expect("an answer");
+    let kept = number(&pool, "SELECT count(*) FROM rate_limits").await;
+    other.rollback().await.expect("an end");
+    store.purge_ended().await.expect("an answer");
+
+    assert_eq!(kept, 2_500, "another server deletes at the moment");
+    for table in ["revoked_access_tokens", "rate_limits", "memory_deletions", "idempotency_keys"] {
+        let statement = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let left: i64 = sqlx::query_scalar(statement).fetch_one(&pool).await.expect("a number");
+        assert_eq!(left, 0, "{table}");
+    }
+    assert_eq!(number(&pool, "SELECT count(*) FROM grants").await, 1);
+    assert_eq!(
+        number(&pool, "SELECT count(*) FROM refresh_tokens").await,
+        4,
+        "the one that works, and used ones that would be noticed if they came back (REF-03)"
+    );
+}
+
+#[sqlx::test(migrator = "picard_storage::MIGRATOR")]
+async fn what_cannot_be_deleted_does_not_keep_the_rest(pool: PgPool) {
+    let store = store(&pool);
+    for statement in [
+        "INSERT INTO revoked_access_tokens SELECT gen_random_uuid(), gen_random_uuid(), now() - interval '2 hours'",
+        "INSERT INTO rate_limits SELECT sha256('x'), 1, now(), now() - interval '1 second'",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not today'; END $$",
+        "CREATE TRIGGER refuse BEFORE DELETE ON revoked_access_tokens FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ] {
+        sqlx::query(statement).execute(&pool).await.expect("a statement");
+    }
+
+    let outcome = store.purge_ended().await;
+
+    assert!(outcome.is_err(), "it is told");
+    assert_eq!(number(&pool, "SELECT count(*) FROM rate_limits").await, 0);
+}

@@ -9,4 +9,5 @@ mod memories;
 mod pool;
 mod schema;
 mod search_index;
+mod upgrade;
 mod worlds;

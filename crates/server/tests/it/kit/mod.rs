@@ -1,6 +1,7 @@
 //! The test kit: a real server on a free port, its own database, and a provider of embeddings that does as it is told.
 
 pub mod browser;
+pub mod cable;
 pub mod llm;
 pub mod postgres;
 pub mod process;
