@@ -24,3 +24,4 @@ mod server_troubles;
 mod settings;
 mod signing_in;
 mod transfers;
+mod whose_account;
