@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use picard_crypto::hash_token;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::db::{DatabaseError, attempts};
 
@@ -50,19 +51,26 @@ pub(crate) enum Decision {
 pub(crate) async fn ask(pool: &PgPool, what: Try, account: &str, address: IpAddr) -> Result<Decision, DatabaseError> {
     let narrow = hash_token(&format!("{what:?}\0{account}\0{address}"));
     let wide = hash_token(&format!("{what:?} from\0{address}"));
-    count(pool, what, &[(narrow, NARROW), (wide, WIDE)]).await
+    let decision = count(pool, &[(narrow, NARROW), (wide, WIDE)]).await?;
+    if let Decision::Wait(_) = decision {
+        tracing::warn!(event = "rate_limited", kind = ?what, client.address = %address, "too many tries from an address");
+    }
+    Ok(decision)
 }
 
 /// Counts a try of a person, wherever they are, and says whether it may go on.
-pub(crate) async fn ask_person(pool: &PgPool, what: Try, person_id: uuid::Uuid) -> Result<Decision, DatabaseError> {
-    count(pool, what, &[(hash_token(&format!("{what:?} by\0{person_id}")), NARROW)]).await
+pub(crate) async fn ask_person(pool: &PgPool, what: Try, person_id: Uuid) -> Result<Decision, DatabaseError> {
+    let decision = count(pool, &[(hash_token(&format!("{what:?} by\0{person_id}")), NARROW)]).await?;
+    if let Decision::Wait(_) = decision {
+        tracing::warn!(event = "rate_limited", kind = ?what, user.id = %person_id, "too many tries of a person");
+    }
+    Ok(decision)
 }
 
-async fn count(pool: &PgPool, what: Try, counters: &[([u8; 32], Allowance)]) -> Result<Decision, DatabaseError> {
+async fn count(pool: &PgPool, counters: &[([u8; 32], Allowance)]) -> Result<Decision, DatabaseError> {
     for (key, allowance) in counters {
         let tally = attempts::count(pool, key, allowance.seconds).await?;
         if tally.count > allowance.tries {
-            tracing::warn!(event = "rate_limited", kind = ?what, "too many tries");
             return Ok(Decision::Wait(u64::from(tally.seconds_left.unsigned_abs())));
         }
     }
