@@ -80,6 +80,38 @@ async fn the_memories_of_a_deleted_account_do_not_go_to_the_next_of_that_name_we
     assert_eq!(house.number("SELECT count(*) FROM server_accounts WHERE person_id IS NULL").await, 1, "it is nobody's");
 }
 
+/// People as they were stored before accounts were known by their ids: two that are connected with one account, the one by
+/// signing in to it at the server and the other by its name, and a third with one of their own.
+const BEFORE: &str = "
+    INSERT INTO people (id, username, username_key, password_hash)
+    SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, name, name, '-'
+    FROM (VALUES (1, 'laforge'), (2, 'geordi'), (3, 'ada')) AS them (n, name);
+    INSERT INTO connections (person_id, server_user_id, scope, access_token, refresh_token, access_expires_at, flow, connected_at)
+    SELECT id, CASE username WHEN 'ada' THEN id ELSE '00000000-0000-4000-8000-00000000000e' END, 'memories:read', 'a', 'r', now(),
+           CASE username WHEN 'geordi' THEN 'authorization_code' ELSE 'user_token' END,
+           CASE username WHEN 'laforge' THEN now() - interval '1 day' ELSE now() END
+    FROM people";
+
+#[sqlx::test(migrations = false)]
+async fn people_of_before_keep_their_own_accounts_and_lose_those_of_others_web_10(pool: PgPool) {
+    for migration in picard_web::MIGRATOR.iter() {
+        if migration.version == 5 {
+            sqlx::raw_sql(BEFORE).execute(&pool).await.expect("people of before");
+        }
+        sqlx::raw_sql(migration.sql.clone()).execute(&pool).await.expect("a migration");
+    }
+
+    let left = "SELECT username FROM connections JOIN people ON person_id = people.id ORDER BY 1";
+    let left: Vec<String> = sqlx::query_scalar(left).fetch_all(&pool).await.expect("names");
+    let owners = "SELECT username, is_proved FROM server_accounts JOIN people ON person_id = people.id ORDER BY 1";
+    let owners: Vec<(String, bool)> = sqlx::query_as(owners).fetch_all(&pool).await.expect("owners");
+    let given_up: i64 = sqlx::query_scalar(REVOCATIONS).fetch_one(&pool).await.expect("a number");
+
+    assert_eq!(left, ["ada", "geordi"], "WEB-10");
+    assert_eq!(owners, [("ada".to_owned(), false), ("geordi".to_owned(), true)]);
+    assert_eq!(given_up, 1, "what was handed out for somebody else's account ends");
+}
+
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn nobody_is_moved_to_another_account_unasked(pool: PgPool) {
     let house = House::open(pool).await;
