@@ -19,7 +19,7 @@ pub(crate) enum AccountProblem {
     PasswordLength,
     PasswordNul,
     PasswordCommon,
-    PasswordIsUsername,
+    PasswordIsKnown,
 }
 
 impl AccountProblem {
@@ -35,7 +35,7 @@ impl AccountProblem {
             Self::PasswordLength => words.password_length,
             Self::PasswordNul => words.password_nul,
             Self::PasswordCommon => words.password_common,
-            Self::PasswordIsUsername => words.password_is_username,
+            Self::PasswordIsKnown => words.password_is_known,
         }
     }
 }

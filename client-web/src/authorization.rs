@@ -4,10 +4,11 @@ use picard_crypto::{ExposeSecret, SecretString, hash_token, pkce_s256, random_to
 use url::Url;
 use uuid::Uuid;
 
+use crate::connecting::{self, Access};
 use crate::db::authorizations::{self, AuthorizationRow};
 use crate::server_client::{Metadata, Outage, TokenError};
 use crate::state::AppState;
-use crate::tokens::{self, Access, ConnectionError};
+use crate::tokens::ConnectionError;
 use crate::vault::Purpose;
 use crate::visitor::Person;
 
@@ -121,6 +122,5 @@ async fn redeem(
 ) -> Result<(), ConnectionError> {
     let client = state.client.as_deref().ok_or(ConnectionError::NotRegistered)?;
     let grant = state.server.redeem(client, (code, verifier), &callback(state)).await?;
-    let server_user_id = state.server.account_of(&grant.access_token).await.map_err(TokenError::from)?;
-    tokens::store(state, person_id, server_user_id, &grant, scope).await
+    connecting::connect_by_code(state, person_id, &grant, scope).await
 }

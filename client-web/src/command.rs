@@ -171,7 +171,13 @@ async fn register(config: &Config, administrator: Administrator, env_file: Optio
 fn report(registration: &Registration, env_file: Option<&PathBuf>) {
     match (registration, env_file.map(|path| path.display())) {
         (Registration::AlreadyThere { client_id }, Some(path)) => {
-            println!("{path} has the credentials of client {client_id}; nothing was registered");
+            println!("{path} has the credentials of client {client_id}, which the server knows; nothing was changed");
+        }
+        (Registration::Moved { client_id }, _) => {
+            println!("The server sends people of client {client_id} back to the new address from now on");
+        }
+        (Registration::Unchecked { client_id, why }, _) => {
+            println!("The credentials of client {client_id} are there and were not checked: {why}");
         }
         (Registration::AlreadyThere { client_id }, None) => println!("CLIENT_ID={client_id}"),
         (Registration::Created { client_id, .. }, Some(path)) => {

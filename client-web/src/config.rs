@@ -4,10 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
 use picard_crypto::{ExposeSecret, KeyRing, SecretString};
 use url::Url;
 
+use crate::address::networks;
 use crate::server_client::ClientCredentials;
+
+/// Passwords that stand in examples.
+const EXAMPLE_PASSWORDS: [&str; 4] = ["password", "changeme", "postgres", "secret"];
 
 /// Everything that can be set, from flags, the environment or an env file.
 #[derive(Debug, Clone, Parser)]
@@ -29,6 +34,10 @@ pub struct Config {
     /// Where browsers reach the application; `http://` and the bound address if not given
     #[arg(long, env = "WEB_PUBLIC_URL", global = true)]
     pub web_public_url: Option<String>,
+
+    /// Addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-For header is believed, with commas between
+    #[arg(long, env = "TRUSTED_PROXIES", global = true, value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
 
     /// Where the application reaches the Picard server
     #[arg(long, env = "SERVER_URL", global = true, default_value = "http://127.0.0.1:8001")]
@@ -107,6 +116,8 @@ pub(crate) struct Settings {
     pub(crate) server_public_url: String,
     pub(crate) client: Option<ClientCredentials>,
     pub(crate) keys: KeyRing,
+    /// Whose word on other addresses is believed.
+    pub(crate) proxies: Vec<IpNet>,
     /// For how long a balancer is given to notice that the application will stop.
     pub(crate) drain: Duration,
 }
@@ -130,8 +141,13 @@ impl Config {
         let server_public_url = self.server_public_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         let server_public_url = server_public_url.unwrap_or(&self.server_url);
         let server_public_url = keep(origin_and_path("SERVER_PUBLIC_URL", server_public_url), &mut problems).unwrap_or_default();
-        let client = keep(self.client(), &mut problems).flatten();
+        if self.is_production() && !server_public_url.is_empty() && !server_public_url.starts_with("https://") {
+            problems
+                .push("SERVER_PUBLIC_URL is not an https address, which production requires of the server's PUBLIC_URL".into());
+        }
+        let client = self.client(&mut problems);
         let keys = keep(self.keys(), &mut problems);
+        let proxies = keep(self.proxies(), &mut problems).unwrap_or_default();
         match (database_url, server_url, keys) {
             (Some(database_url), Some(server_url), Some(keys)) if problems.is_empty() => Ok(Settings {
                 database_url,
@@ -141,6 +157,7 @@ impl Config {
                 server_public_url,
                 client,
                 keys,
+                proxies,
                 drain: self.drain(),
             }),
             _ => Err(ConfigProblems(problems)),
@@ -168,11 +185,15 @@ impl Config {
     }
 
     fn database_url(&self, problems: &mut Vec<String>) -> Option<SecretString> {
-        let url = given(self.web_database_url.as_ref());
-        if url.is_none() {
+        let Some(url) = given(self.web_database_url.as_ref()) else {
             problems.push("WEB_DATABASE_URL is not set; it names the application's own PostgreSQL database".into());
+            return None;
+        };
+        let password = Url::parse(url.expose_secret()).ok().and_then(|url| url.password().map(str::to_lowercase));
+        if self.is_production() && password.is_some_and(|password| EXAMPLE_PASSWORDS.contains(&password.as_str())) {
+            problems.push("WEB_DATABASE_URL has the password of an example; give the role one of its own".into());
         }
-        url.cloned()
+        Some(url.clone())
     }
 
     fn public_url(&self, problems: &mut Vec<String>) -> Option<String> {
@@ -190,17 +211,24 @@ impl Config {
         Some(url)
     }
 
-    fn client(&self) -> Result<Option<ClientCredentials>, String> {
+    fn client(&self, problems: &mut Vec<String>) -> Option<ClientCredentials> {
         let id = self.client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-        match (id, given(self.client_secret.as_ref())) {
-            (Some(_), Some(secret)) if self.is_production() && secret.expose_secret().len() < 32 => {
-                Err("CLIENT_SECRET is shorter than 32 characters".into())
-            }
-            (Some(id), Some(secret)) => Ok(Some(ClientCredentials::new(id, secret.clone()))),
-            (Some(_), None) => Err("CLIENT_SECRET is not set although CLIENT_ID is".into()),
-            (None, Some(_)) => Err("CLIENT_ID is not set although CLIENT_SECRET is".into()),
-            (None, None) => Ok(None),
+        let secret = given(self.client_secret.as_ref());
+        if self.is_production() && secret.is_some_and(|secret| secret.expose_secret().len() < 32) {
+            problems.push("CLIENT_SECRET is shorter than 32 characters".into());
         }
+        match (id, secret) {
+            (Some(id), Some(secret)) => return Some(ClientCredentials::new(id, secret.clone())),
+            (Some(_), None) => problems.push("CLIENT_SECRET is not set although CLIENT_ID is".into()),
+            (None, Some(_)) => problems.push("CLIENT_ID is not set although CLIENT_SECRET is".into()),
+            (None, None) => {}
+        }
+        None
+    }
+
+    fn proxies(&self) -> Result<Vec<IpNet>, String> {
+        networks(&self.trusted_proxies)
+            .map_err(|entry| format!("TRUSTED_PROXIES: {entry} is no address and no network such as 10.0.0.0/8"))
     }
 
     fn keys(&self) -> Result<KeyRing, String> {
@@ -215,8 +243,14 @@ impl Config {
         if keys.expose_secret().split(',').any(is_trivial) {
             return Err("WEB_ENCRYPTION_KEYS holds a key that anybody could guess".into());
         }
-        KeyRing::parse(keys.expose_secret())
-            .map_err(|_| "WEB_ENCRYPTION_KEYS is not a list of Fernet keys (base64url of 32 random bytes each)".into())
+        let ring = KeyRing::parse(keys.expose_secret())
+            .map_err(|_| "WEB_ENCRYPTION_KEYS is not a list of Fernet keys (base64url of 32 random bytes each)".to_owned())?;
+        let doubts: Vec<String> = ring.doubts().iter().map(ToString::to_string).collect();
+        if self.is_production() && !doubts.is_empty() {
+            let doubts = doubts.join("; ");
+            return Err(format!("WEB_ENCRYPTION_KEYS: {doubts}; make keys from 32 random bytes and list each once"));
+        }
+        Ok(ring)
     }
 }
 

@@ -29,8 +29,11 @@ pub(crate) enum Reason {
     TooManySignIns(u64),
     /// Seconds to wait.
     TooManyNames(u64),
+    /// Seconds to wait.
+    TooManyConnections(u64),
     NotRegistered,
     AccountLinked,
+    OtherAccount,
     AccountDenied,
     AccountGone,
     AccessEnded,
@@ -68,8 +71,10 @@ impl Reason {
             Self::TooManyCalls => (words.slower_heading, words.slower),
             Self::TooManySignIns(seconds) => return (words.slower_heading, fill(words.sign_ins, seconds)),
             Self::TooManyNames(seconds) => return (words.slower_heading, fill(words.names, seconds)),
+            Self::TooManyConnections(seconds) => return (words.slower_heading, fill(words.connections, seconds)),
             Self::NotRegistered => (words.operator_heading, words.operator),
             Self::AccountLinked => (words.linked_heading, words.linked),
+            Self::OtherAccount => (words.elsewhere_heading, words.elsewhere),
             Self::AccountDenied => (words.denied_heading, words.denied),
             Self::AccountGone => (words.ended_heading, words.account_gone),
             Self::AccessEnded => (words.ended_heading, words.access_ended),
@@ -258,6 +263,8 @@ impl From<&ConnectionError> for Explanation {
             ConnectionError::Unreadable(_) | ConnectionError::OtherAccount => {
                 Self::new(StatusCode::FORBIDDEN, Reason::ConnectAgain)
             }
+            ConnectionError::SomebodyElses => Self::new(StatusCode::CONFLICT, Reason::AccountLinked),
+            ConnectionError::ConnectedElsewhere => Self::new(StatusCode::CONFLICT, Reason::OtherAccount),
             ConnectionError::Ended => Self::new(StatusCode::FORBIDDEN, Reason::AccessEnded),
             ConnectionError::Refused(error) => error.into(),
             ConnectionError::Database(error) => error.into(),

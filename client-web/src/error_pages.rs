@@ -29,7 +29,7 @@ struct ErrorPage {
 /// Replaces answers that are failures but no pages.
 pub(crate) async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
-    let browser = Preferences::of_browser(request.headers());
+    let browser = Preferences::of_browser(request.headers(), state.is_https);
     let request_id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let mut response = next.run(request).await;
     let status = response.status();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::connecting::{self, Revoked};
 use crate::db::{DatabaseError, attempts, authorizations, revocations, sessions};
 use crate::state::AppState;
-use crate::tokens::{self, Revoked};
 
 const REVOKE_EVERY: Duration = Duration::from_secs(15);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(crate) async fn run(state: AppState, stop: CancellationToken) {
 
 async fn revoke_due(state: &AppState) -> Result<(), DatabaseError> {
     for _ in 0..100 {
-        if tokens::revoke_one(state, None).await? != Revoked::Done {
+        if connecting::revoke_one(state, None).await? != Revoked::Done {
             break;
         }
     }

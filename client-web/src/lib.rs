@@ -8,12 +8,14 @@
 //! `pages`. `tokens` keeps the connection alive; `visitor` and `form` decide who may do what.
 
 mod accounts;
+mod address;
 mod administration;
 mod assets;
 mod authorization;
 mod clock;
 pub mod command;
 mod config;
+mod connecting;
 mod db;
 mod diff;
 mod env_file;
@@ -36,6 +38,8 @@ mod running;
 mod server_client;
 mod session_store;
 mod state;
+mod stranger;
+mod tasks;
 mod tokens;
 mod vault;
 mod visitor;

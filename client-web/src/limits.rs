@@ -1,14 +1,12 @@
-//! Limits on failed tries, per account and address, counted in PostgreSQL.
+//! Limits on tries, counted in PostgreSQL.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use picard_crypto::hash_token;
 use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::db::{DatabaseError, attempts};
-
-/// Failed tries that are allowed within a minute.
-const ALLOWED: i32 = 10;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +17,26 @@ pub(crate) enum Try {
     Registration,
     /// Administering the Picard server.
     Administration,
+    /// Having the Picard server hand out tokens, of which it gives only so many to all people together; counted for the
+    /// person alone, whether it succeeds or not.
+    Connection,
 }
+
+/// How many tries fit into how many seconds.
+struct Allowance {
+    tries: i32,
+    seconds: i32,
+}
+
+/// For an account at an address, or whichever of the two there is.
+const NARROW: Allowance = Allowance { tries: 10, seconds: 60 };
+/// For an address, whatever the accounts are that are tried from there (LOG-07).
+const WIDE: Allowance = Allowance { tries: 100, seconds: 600 };
 
 /// A try that may go on; it counts as failed until it is taken back.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    key: [u8; 32],
+    keys: Vec<[u8; 32]>,
 }
 
 /// The answer to whoever wants to try.
@@ -35,41 +47,42 @@ pub(crate) enum Decision {
     Wait(u64),
 }
 
-/// Counts the try and says whether it may go on.
+/// Counts a try from an address and says whether it may go on.
 pub(crate) async fn ask(pool: &PgPool, what: Try, account: &str, address: IpAddr) -> Result<Decision, DatabaseError> {
-    let key = hash_token(&format!("{what:?}\0{account}\0{}", neighbourhood(address)));
-    let tally = attempts::count(pool, &key).await?;
-    if tally.count > ALLOWED {
-        return Ok(Decision::Wait(u64::from(tally.seconds_left.unsigned_abs())));
+    let narrow = hash_token(&format!("{what:?}\0{account}\0{address}"));
+    let wide = hash_token(&format!("{what:?} from\0{address}"));
+    let decision = count(pool, &[(narrow, NARROW), (wide, WIDE)]).await?;
+    if let Decision::Wait(_) = decision {
+        tracing::warn!(event = "rate_limited", kind = ?what, client.address = %address, "too many tries from an address");
     }
-    Ok(Decision::GoOn(Permit { key }))
+    Ok(decision)
+}
+
+/// Counts a try of a person, wherever they are, and says whether it may go on.
+pub(crate) async fn ask_person(pool: &PgPool, what: Try, person_id: Uuid) -> Result<Decision, DatabaseError> {
+    let decision = count(pool, &[(hash_token(&format!("{what:?} by\0{person_id}")), NARROW)]).await?;
+    if let Decision::Wait(_) = decision {
+        tracing::warn!(event = "rate_limited", kind = ?what, user.id = %person_id, "too many tries of a person");
+    }
+    Ok(decision)
+}
+
+async fn count(pool: &PgPool, counters: &[([u8; 32], Allowance)]) -> Result<Decision, DatabaseError> {
+    for (key, allowance) in counters {
+        let tally = attempts::count(pool, key, allowance.seconds).await?;
+        if tally.count > allowance.tries {
+            return Ok(Decision::Wait(u64::from(tally.seconds_left.unsigned_abs())));
+        }
+    }
+    Ok(Decision::GoOn(Permit { keys: counters.iter().map(|(key, _)| *key).collect() }))
 }
 
 impl Permit {
     /// The try succeeded: it does not count.
     pub(crate) async fn take_back(self, pool: &PgPool) -> Result<(), DatabaseError> {
-        attempts::take_back(pool, &self.key).await
-    }
-}
-
-/// One household has a whole /64 of IPv6 addresses to try from.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::neighbourhood;
-
-    #[test]
-    fn addresses_of_one_household_count_as_one() {
-        let of = |address: &str| neighbourhood(address.parse().expect("an address")).to_string();
-
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::9"));
-        assert_ne!(of("2001:db8:1:2::9"), of("2001:db8:1:3::9"));
-        assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
+        for key in &self.keys {
+            attempts::take_back(pool, key).await?;
+        }
+        Ok(())
     }
 }

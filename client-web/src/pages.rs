@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod activity;
 pub(crate) mod admin;
+pub(crate) mod admin_client_form;
 pub(crate) mod admin_clients;
 pub(crate) mod admin_users;
 pub(crate) mod analytics;

@@ -9,8 +9,12 @@ use crate::words::{Language, Words};
 
 /// The cookie in which the page's script says where the browser is.
 const ZONE_COOKIE: &str = "picard_zone";
-/// The cookie with the language that somebody chose who is not signed in.
-pub(crate) const LANGUAGE_COOKIE: &str = "picard_language";
+
+/// The cookie with the language that somebody chose who is not signed in. Browsers accept the `__Host-` prefix only over
+/// HTTPS (LOG-03).
+pub(crate) fn language_cookie(is_https: bool) -> &'static str {
+    if is_https { "__Host-picard_language" } else { "picard_language" }
+}
 
 /// A time zone of the IANA database.
 #[derive(Debug, Clone, Default)]
@@ -98,7 +102,8 @@ pub(crate) struct Settings {
     pub(crate) zone: Option<Zone>,
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut pairs = all.filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
@@ -114,9 +119,9 @@ pub(crate) struct Preferences {
 
 impl Preferences {
     /// What the browser says by itself.
-    pub(crate) fn of_browser(headers: &HeaderMap) -> Self {
+    pub(crate) fn of_browser(headers: &HeaderMap, is_https: bool) -> Self {
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let chosen = cookie(headers, LANGUAGE_COOKIE).and_then(Language::from_code);
+        let chosen = cookie(headers, language_cookie(is_https)).and_then(Language::from_code);
         Self {
             language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
             theme: Theme::System,
@@ -172,14 +177,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("accept-language", "de".parse().expect("a value"));
         headers.insert("cookie", "a=b; picard_zone=Asia/Tokyo".parse().expect("a value"));
-        let browser = Preferences::of_browser(&headers);
+        let browser = Preferences::of_browser(&headers, false);
         let set = Settings { language: Some(Language::English), theme: Theme::Dark, zone: Zone::parse("Europe/Berlin") };
 
         assert_eq!((browser.language, browser.zone.name()), (Language::German, "Asia/Tokyo"));
         let unset = browser.clone().with(&Settings::default());
         assert_eq!((unset.language, unset.zone.name()), (Language::German, "Asia/Tokyo"));
         headers.insert("cookie", "picard_language=en; picard_zone=Asia/Tokyo".parse().expect("a value"));
-        assert_eq!(Preferences::of_browser(&headers).language, Language::English, "what was chosen comes first");
+        assert_eq!(Preferences::of_browser(&headers, false).language, Language::English, "what was chosen comes first");
         let preferences = browser.with(&set);
         assert_eq!((preferences.language, preferences.theme), (Language::English, Theme::Dark));
         assert_eq!(preferences.zone.name(), "Europe/Berlin");

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use picard_crypto::SecretString;
 
+use crate::authorization::CALLBACK;
 use crate::env_file;
-use crate::server_client::{RegistrationFailure, ServerClient};
+use crate::server_client::{Administrator, RegistrationFailure, ServerClient};
 
 /// What a registration needs.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct RegisterClient {
     pub admin_password: SecretString,
     /// Where browsers reach this application.
     pub web_public_url: String,
-    /// File that gets `CLIENT_ID` and `CLIENT_SECRET`; if it has them, nothing is registered.
+    /// File that gets `CLIENT_ID` and `CLIENT_SECRET`; if it has those of a client that the server knows, none is registered.
     pub env_file: Option<PathBuf>,
 }
 
@@ -33,10 +34,22 @@ pub enum Registration {
         /// The client's secret, which the server shows only once.
         client_secret: SecretString,
     },
-    /// The env file held credentials, so nothing was done.
+    /// The env file holds credentials, and the server knows the application with this address.
     AlreadyThere {
         /// The client's id.
         client_id: String,
+    },
+    /// The server knew the application with another address.
+    Moved {
+        /// The client's id.
+        client_id: String,
+    },
+    /// The env file holds credentials, and the server could not be asked about them.
+    Unchecked {
+        /// The client's id.
+        client_id: String,
+        /// Why not.
+        why: Box<RegisterError>,
     },
 }
 
@@ -63,22 +76,27 @@ pub enum RegisterError {
 }
 
 /// Registers the application as a confidential client that may read and write memories, and keeps the
-/// credentials in the env file. Doing it again with the same file changes nothing.
+/// credentials in the env file. Doing it again with the same file changes nothing, unless the application has got another
+/// address or the server does not know it any more.
 pub fn register_client(request: RegisterClient) -> BoxFuture<'static, Result<Registration, RegisterError>> {
     Box::pin(async move {
-        if let Some(client_id) = already_registered(request.env_file.as_ref())? {
-            return Ok(Registration::AlreadyThere { client_id });
-        }
         let server_url = request.server_url.trim_end_matches('/');
         let server = ServerClient::new(server_url).map_err(|_| RegisterError::Unreachable(server_url.to_owned()))?;
-        let callback = format!("{}/oauth/callback", request.web_public_url.trim_end_matches('/'));
-        let credentials = server.register(&request.admin_username, &request.admin_password, &callback).await.map_err(
-            |failure| match failure {
-                RegistrationFailure::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
-                RegistrationFailure::Refused => RegisterError::Refused,
-                RegistrationFailure::Rejected(reason) => RegisterError::Rejected(reason),
-            },
-        )?;
+        let who = Administrator::new(&request.admin_username, request.admin_password.clone());
+        let callback = format!("{}{CALLBACK}", request.web_public_url.trim_end_matches('/'));
+        if let Some(client_id) = already_registered(request.env_file.as_ref())? {
+            match settle(&server, &who, &client_id, &callback).await {
+                Ok(Known::Well) => return Ok(Registration::AlreadyThere { client_id }),
+                Ok(Known::Moved) => return Ok(Registration::Moved { client_id }),
+                Ok(Known::Not) => {}
+                // What was registered may be as it should be: whoever starts everything again need not know the password.
+                Err(why) => {
+                    let why = Box::new(why.explained(server_url));
+                    return Ok(Registration::Unchecked { client_id, why });
+                }
+            }
+        }
+        let credentials = server.register(&who, &callback).await.map_err(|failure| failure.explained(server_url))?;
         if let Some(path) = request.env_file {
             let variables = [("CLIENT_ID", credentials.id()), ("CLIENT_SECRET", credentials.secret())];
             env_file::update(&path, &variables).map_err(|source| RegisterError::EnvFile { path, source })?;
@@ -88,6 +106,38 @@ pub fn register_client(request: RegisterClient) -> BoxFuture<'static, Result<Reg
             client_secret: SecretString::from(credentials.secret()),
         })
     })
+}
+
+/// How the server knows the application.
+enum Known {
+    Well,
+    /// It had another address there.
+    Moved,
+    Not,
+}
+
+/// Makes sure that the server sends people back to where the application is now.
+async fn settle(
+    server: &ServerClient,
+    who: &Administrator,
+    client_id: &str,
+    callback: &str,
+) -> Result<Known, RegistrationFailure> {
+    match server.registered(who, client_id).await? {
+        None => Ok(Known::Not),
+        Some(client) if client.redirect_uris.iter().any(|uri| uri == callback) => Ok(Known::Well),
+        Some(client) => server.move_client(who, &client, callback).await.map(|()| Known::Moved),
+    }
+}
+
+impl RegistrationFailure {
+    fn explained(self, server_url: &str) -> RegisterError {
+        match self {
+            Self::Unreachable => RegisterError::Unreachable(server_url.to_owned()),
+            Self::Refused => RegisterError::Refused,
+            Self::Rejected(reason) => RegisterError::Rejected(reason),
+        }
+    }
 }
 
 fn already_registered(env_file: Option<&PathBuf>) -> Result<Option<String>, RegisterError> {

@@ -27,12 +27,13 @@ pub(crate) async fn layer(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("-", |path| path.as_str()).to_owned();
     request.extensions_mut().insert(id);
-    let span = tracing::info_span!("request", request_id = %id);
+    let span = tracing::info_span!("request", request.id = %id);
     async move {
         let mut response = next.run(request).await;
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let status = response.status().as_u16();
-        tracing::info!(%method, route, status, milliseconds, "answered a request");
+        tracing::info!(
+            http.request.method = %method, http.route = route, http.response.status_code = response.status().as_u16(),
+            duration_ms = started.elapsed().as_secs_f64() * 1_000.0, "answered a request"
+        );
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }

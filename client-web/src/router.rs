@@ -13,10 +13,10 @@ use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::pages::{
-    account, activity, admin, admin_clients, admin_users, analytics, authorization, connect, connections, export, group, groups,
-    health, home, import, import_progress, language, login, logout, memories, memory, memory_delete, memory_edit, memory_history,
-    memory_new, memory_sharing, memory_undo, persona, persona_fields, persona_questions, personas, profile, register, search,
-    suggestions,
+    account, activity, admin, admin_client_form, admin_clients, admin_users, analytics, authorization, connect, connections,
+    export, group, groups, health, home, import, import_progress, language, login, logout, memories, memory, memory_delete,
+    memory_edit, memory_history, memory_new, memory_sharing, memory_undo, persona, persona_fields, persona_questions, personas,
+    profile, register, search, suggestions,
 };
 use crate::session_store::PostgresStore;
 use crate::state::AppState;
@@ -56,8 +56,9 @@ fn pages(state: &AppState, public_url: &str) -> Router<AppState> {
         .route("/admin/close", post(admin::close))
         .route("/admin/users", get(admin_users::show))
         .route("/admin/users/{id}", post(admin_users::change))
-        .route("/admin/clients", get(admin_clients::show))
-        .route("/admin/clients/{id}", post(admin_clients::change))
+        .route("/admin/clients", get(admin_clients::show).post(admin_client_form::register))
+        .route("/admin/clients/new", get(admin_client_form::show_new))
+        .route("/admin/clients/{id}", get(admin_client_form::show_edit).post(admin_clients::change))
         .route("/connect", get(connect::show).post(connect::submit))
         .route("/connect/authorize", post(authorization::begin))
         .route("/oauth/callback", get(authorization::callback))

@@ -16,11 +16,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ConfigProblems, Settings};
+use crate::db::{DatabaseError, PATIENCE, Place};
 use crate::pages::health::ServerProbe;
 use crate::server_client::ServerClient;
 use crate::state::AppState;
+use crate::tasks::{self, Trouble};
 use crate::vault::Vault;
-use crate::{db, headers, housekeeping, router};
+use crate::{headers, housekeeping, router};
 
 /// How long requests under way may take when the application stops.
 const GRACE: Duration = Duration::from_secs(25);
@@ -31,9 +33,14 @@ pub enum StartError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigProblems),
-    /// The application's database does not answer.
-    #[error("the web application's database (WEB_DATABASE_URL) cannot be reached")]
-    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The application's database does not answer, or does not let the application in.
+    #[error("the web application's database (WEB_DATABASE_URL: {place}) cannot be reached")]
+    Database {
+        /// Host, port and name.
+        place: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database could not be brought to the current version.
     #[error("the web application's database cannot be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -71,10 +78,8 @@ pub struct RunningWeb {
 /// Brings a database to the current version, under a lock, so that replicas may start together.
 pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError>> {
     Box::pin(async move {
-        let pool = connect(&SecretString::from(database_url)).await?;
-        let migrated = db::MIGRATOR.run(&pool).await;
-        pool.close().await;
-        Ok(migrated?)
+        reached(&SecretString::from(database_url)).await?;
+        Ok(())
     })
 }
 
@@ -82,8 +87,7 @@ pub fn migrate<'a>(database_url: &'a str) -> BoxFuture<'a, Result<(), StartError
 pub fn start(config: Config) -> BoxFuture<'static, Result<RunningWeb, StartError>> {
     Box::pin(async move {
         let settings = config.settings()?;
-        let pool = connect(&settings.database_url).await?;
-        db::MIGRATOR.run(&pool).await?;
+        let pool = reached(&settings.database_url).await?.pool();
         let listen = |source| StartError::Listen { address: settings.address.clone(), source };
         let listener = TcpListener::bind(&settings.address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -94,15 +98,22 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<RunningWeb, StartError
         let drain = settings.drain;
         let state = state_of(settings, pool.clone(), &public_url)?;
         let stop = CancellationToken::new();
-        let (tasks, leaving) = (state.tasks.clone(), state.leaving.clone());
-        tasks.spawn(housekeeping::run(state.clone(), stop.clone()));
+        let (tracker, leaving) = (state.tasks.clone(), state.leaving.clone());
+        let (of_task, until) = (state.clone(), stop.clone());
+        let run = move || -> BoxFuture<'static, ()> { Box::pin(housekeeping::run(of_task.clone(), until.clone())) };
+        tracker.spawn(tasks::supervise(run, state.trouble.clone(), stop.clone()));
         let serving = tokio::spawn(serve(listener, state, public_url.clone(), stop.clone()));
-        Ok(RunningWeb { address, public_url, leaving, drain, stop: stop.drop_guard(), serving, tasks, pool })
+        Ok(RunningWeb { address, public_url, leaving, drain, stop: stop.drop_guard(), serving, tasks: tracker, pool })
     })
 }
 
-async fn connect(database_url: &SecretString) -> Result<PgPool, StartError> {
-    db::connect(database_url).await.map_err(|error| StartError::Database(error.into()))
+/// Waits for the database and brings it to the current version.
+async fn reached(database_url: &SecretString) -> Result<Place, StartError> {
+    let unreachable = |place: String| move |source: DatabaseError| StartError::Database { place, source: source.into() };
+    let place = Place::parse(database_url).map_err(unreachable("not a postgres:// URL".to_owned()))?;
+    place.reached(PATIENCE).await.map_err(unreachable(place.to_string()))?;
+    place.migrate().await?;
+    Ok(place)
 }
 
 fn state_of(settings: Settings, pool: PgPool, public_url: &str) -> Result<AppState, StartError> {
@@ -115,6 +126,8 @@ fn state_of(settings: Settings, pool: PgPool, public_url: &str) -> Result<AppSta
         passwords: PasswordHasher::new(cores),
         tasks: TaskTracker::new(),
         probe: ServerProbe::default(),
+        trouble: Trouble::default(),
+        proxies: settings.proxies.into(),
         is_https: public_url.starts_with("https://"),
         public_url: public_url.trim_end_matches('/').to_owned(),
         policy: headers::policy(&settings.server_public_url),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use ipnet::IpNet;
 use picard_crypto::PasswordHasher;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::pages::health::ServerProbe;
 use crate::server_client::{ClientCredentials, ServerClient};
+use crate::tasks::Trouble;
 use crate::vault::Vault;
 
 /// The application's parts; a clone shares them.
@@ -30,6 +32,10 @@ pub(crate) struct AppState {
     pub(crate) server_public_url: String,
     /// The content security policy of all pages.
     pub(crate) policy: HeaderValue,
+    /// Whether housekeeping has crashed.
+    pub(crate) trouble: Trouble,
+    /// Whose word on other addresses is believed.
+    pub(crate) proxies: Arc<[IpNet]>,
     /// Whether browsers reach the application by HTTPS.
     pub(crate) is_https: bool,
     /// Cancelled when the application has been told to stop and still takes requests.

@@ -11,7 +11,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::db::connections::{self, Flow};
+use crate::db::connections::{self, Death, Flow};
+use crate::db::server_accounts::{self, Owner};
 use crate::db::{DatabaseError, revocations};
 use crate::server_client::{
     AnswerStream, Call, ClientCredentials, Grant, ImportStarted, MintRequest, Outage, TokenError, ToolAnswer, ToolError,
@@ -35,6 +36,10 @@ pub(crate) enum ConnectionError {
     Unreadable(#[from] Unreadable),
     #[error("the server answered for another account than the one that was connected")]
     OtherAccount,
+    #[error("the account at the server is another person's here, or was")]
+    SomebodyElses,
+    #[error("the person is connected with another account of the server")]
+    ConnectedElsewhere,
     #[error("the server has ended what the person allowed there")]
     Ended,
     #[error(transparent)]
@@ -52,12 +57,37 @@ pub(crate) enum CallError {
     Tool(#[from] ToolError),
 }
 
+impl ConnectionError {
+    /// Whether only the person can mend it, by connecting again, and how that is remembered.
+    fn death(&self) -> Option<Death> {
+        match self {
+            Self::Ended => Some(Death::Ended),
+            Self::Refused(TokenError::UserNotFound) => Some(Death::AccountGone),
+            Self::Refused(TokenError::AccessDenied) => Some(Death::Denied),
+            Self::OtherAccount | Self::Refused(TokenError::AccountLinkRequired) => Some(Death::OtherAccount),
+            _ => None,
+        }
+    }
+}
+
+impl From<Death> for ConnectionError {
+    fn from(death: Death) -> Self {
+        match death {
+            Death::Ended => Self::Ended,
+            Death::AccountGone => TokenError::UserNotFound.into(),
+            Death::Denied => TokenError::AccessDenied.into(),
+            Death::OtherAccount => Self::OtherAccount,
+        }
+    }
+}
+
 struct AccessToken {
     value: SecretString,
     generation: i64,
 }
 
-fn away() -> ConnectionError {
+/// The server does not answer.
+pub(crate) fn away() -> ConnectionError {
     TokenError::from(Outage::Away(None)).into()
 }
 
@@ -121,87 +151,6 @@ pub(crate) async fn ask(state: &AppState, person: &Person, data: &Value) -> Resu
     }
 }
 
-/// What a person allows this application to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    ReadAndWrite,
-}
-
-impl Access {
-    pub(crate) fn scope(self) -> &'static str {
-        match self {
-            Self::Read => "memories:read",
-            Self::ReadAndWrite => "memories:read memories:write",
-        }
-    }
-}
-
-/// Connects a person, or connects them anew.
-pub(crate) async fn connect(state: &AppState, person: &Person, access: Access) -> Result<(), ConnectionError> {
-    let (task_state, person) = (state.clone(), person.clone());
-    state
-        .to_the_end(async move { mint_and_store(&task_state, &person, access.scope()).await })
-        .await
-        .unwrap_or_else(|| Err(away()))
-}
-
-/// Forgets a person's tokens and revokes them at the server; `false` when the server could not be told yet
-/// (it will be, by `housekeeping`).
-pub(crate) async fn disconnect(state: &AppState, person: &Person) -> Result<bool, DatabaseError> {
-    match connections::remove(&state.pool, person.id).await? {
-        Some(revocation) => revoke_one(state, Some(revocation)).await.map(|outcome| outcome == Revoked::Done),
-        None => Ok(true),
-    }
-}
-
-/// What became of a queued revocation.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Revoked {
-    NothingDue,
-    Done,
-    Later,
-}
-
-/// Makes one revocation that is due, the given one if it is asked for.
-pub(crate) async fn revoke_one(state: &AppState, wanted: Option<Uuid>) -> Result<Revoked, DatabaseError> {
-    let Some(client) = &state.client else {
-        return Ok(Revoked::Later);
-    };
-    let Some(row) = revocations::claim(&state.pool, wanted).await? else {
-        return Ok(Revoked::NothingDue);
-    };
-    if let Ok(token) = state.vault.open(row.person_id, Purpose::Refresh, &row.refresh_token) {
-        if let Err(error) = state.server.revoke(client, &token).await {
-            tracing::warn!(%error, user.id = %row.person_id, "a revocation failed and will be tried again");
-            return Ok(Revoked::Later);
-        }
-    } else {
-        tracing::warn!(user.id = %row.person_id, "a token that should be revoked cannot be read; it is left to expire");
-    }
-    revocations::delete(&state.pool, row.id).await?;
-    Ok(Revoked::Done)
-}
-
-async fn mint_and_store(state: &AppState, person: &Person, scope: &str) -> Result<(), ConnectionError> {
-    let grant = mint(state, person, scope, true).await?;
-    let user_id = grant.user_id.ok_or(TokenError::Outage(Outage::Unusable("it has no user_id")))?;
-    let sealed = seal(state, person.id, &grant, scope);
-    Ok(connections::replace(&state.pool, person.id, user_id, &sealed, Flow::UserToken).await?)
-}
-
-/// Stores what an authorization code was traded for.
-pub(crate) async fn store(
-    state: &AppState,
-    person_id: Uuid,
-    server_user_id: Uuid,
-    grant: &Grant,
-    scope: &str,
-) -> Result<(), ConnectionError> {
-    let sealed = seal(state, person_id, grant, scope);
-    Ok(connections::replace(&state.pool, person_id, server_user_id, &sealed, Flow::AuthorizationCode).await?)
-}
-
 /// Finds a token that is good for another minute. `refused` is the generation of a token that the server would
 /// not take, whatever its age.
 async fn access_token(state: &AppState, person: &Person, refused: Option<i64>) -> Result<AccessToken, ConnectionError> {
@@ -209,6 +158,9 @@ async fn access_token(state: &AppState, person: &Person, refused: Option<i64>) -
     for _ in 0..LOOKS {
         let row = connections::find(&state.pool, person.id).await?.ok_or(ConnectionError::NotConnected)?;
         let (first_generation, started_at) = *start.get_or_insert((row.generation, row.seen_at));
+        if let Some(reason) = row.dead_reason {
+            return Err(Death::from_word(&reason).into());
+        }
         let is_usable = row.is_fresh && refused != Some(row.generation);
         if is_usable || row.generation > first_generation {
             let value = state.vault.open(person.id, Purpose::Access, &row.access_token)?;
@@ -247,8 +199,8 @@ async fn refresh_under_lease(
             Ok(())
         }
         Err(error) => {
-            tracing::warn!(%error, user.id = %person.id, "cannot refresh the connection");
-            connections::fail_refresh(&state.pool, person.id, lease_id).await?;
+            tracing::warn!(event = "refresh_failed", %error, user.id = %person.id, "cannot refresh the connection");
+            connections::fail_refresh(&state.pool, person.id, lease_id, error.death()).await?;
             Err(error)
         }
     }
@@ -257,31 +209,68 @@ async fn refresh_under_lease(
 /// Gets new tokens by the refresh token or, when that is dead, by the user-token flow.
 async fn renew(state: &AppState, person: &Person, lease: &connections::Leased) -> Result<Grant, ConnectionError> {
     let refresh_token = state.vault.open(person.id, Purpose::Refresh, &lease.refresh_token)?;
-    match state.server.refresh(client(state)?, &refresh_token).await {
+    match refresh(state, &refresh_token).await {
         // Only the person can allow it again, at the server.
-        Err(TokenError::InvalidGrant) if lease.flow == Flow::AuthorizationCode.as_str() => Err(ConnectionError::Ended),
-        Err(TokenError::InvalidGrant) => {
-            let grant = mint(state, person, &lease.scope, false).await?;
-            if grant.user_id == Some(lease.server_user_id) { Ok(grant) } else { Err(ConnectionError::OtherAccount) }
+        Err(ConnectionError::Refused(TokenError::InvalidGrant)) if lease.flow == Flow::AuthorizationCode.as_str() => {
+            Err(ConnectionError::Ended)
+        }
+        Err(ConnectionError::Refused(TokenError::InvalidGrant)) => mint_again(state, person, lease).await,
+        other => other,
+    }
+}
+
+/// Tokens for the same account as before, if it is still the person's.
+async fn mint_again(state: &AppState, person: &Person, lease: &connections::Leased) -> Result<Grant, ConnectionError> {
+    if server_accounts::owner(&state.pool, lease.server_user_id).await? != Owner::Person(person.id) {
+        return Err(ConnectionError::OtherAccount);
+    }
+    let grant = mint(state, person, &lease.scope, false).await?;
+    if grant.user_id == Some(lease.server_user_id) {
+        return Ok(grant);
+    }
+    give_up(state, person.id, &grant).await?;
+    Err(ConnectionError::OtherAccount)
+}
+
+/// Trades the refresh token, and tries once more when the server was away for a moment (WEB-12). A server that hangs is
+/// not asked again: it may have taken the token already, and others wait.
+async fn refresh(state: &AppState, refresh_token: &SecretString) -> Result<Grant, ConnectionError> {
+    let client = client(state)?;
+    match state.server.refresh(client, refresh_token).await {
+        Err(TokenError::Outage(outage)) if outage.is_brief() => {
+            // At a time of its own, so that not all come back at once.
+            let (random, _) = Uuid::new_v4().as_u64_pair();
+            tokio::time::sleep(Duration::from_millis(100 + random % 300)).await;
+            Ok(state.server.refresh(client, refresh_token).await?)
         }
         other => Ok(other?),
     }
 }
 
-async fn mint(state: &AppState, person: &Person, scope: &str, is_first_time: bool) -> Result<Grant, ConnectionError> {
+/// Asks the server for tokens for the account of the person's name.
+pub(crate) async fn mint(state: &AppState, person: &Person, scope: &str, is_first_time: bool) -> Result<Grant, ConnectionError> {
     let request = MintRequest { username: &person.username, email: person.email.as_deref(), is_first_time, scope };
     Ok(state.server.mint(client(state)?, &request).await?)
 }
 
-fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
+/// What this application shows the server.
+pub(crate) fn client(state: &AppState) -> Result<&ClientCredentials, ConnectionError> {
     state.client.as_deref().ok_or(ConnectionError::NotRegistered)
 }
 
-fn seal(state: &AppState, person_id: Uuid, grant: &Grant, requested_scope: &str) -> connections::SealedTokens {
+/// Tokens as they are stored.
+pub(crate) fn seal(state: &AppState, person_id: Uuid, grant: &Grant, requested_scope: &str) -> connections::SealedTokens {
     connections::SealedTokens {
         access_token: state.vault.seal(person_id, Purpose::Access, &grant.access_token),
         refresh_token: state.vault.seal(person_id, Purpose::Refresh, &grant.refresh_token),
         seconds_to_live: f64::from(grant.expires_in),
         scope: grant.scope.clone().unwrap_or_else(|| requested_scope.to_owned()),
     }
+}
+
+/// Has the server end tokens that are not kept.
+pub(crate) async fn give_up(state: &AppState, person_id: Uuid, grant: &Grant) -> Result<(), ConnectionError> {
+    let sealed = state.vault.seal(person_id, Purpose::Refresh, &grant.refresh_token);
+    revocations::insert(&state.pool, person_id, &sealed).await?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Who is asking: the session, the person it belongs to, and the token that protects forms.
 
 use axum::extract::FromRequestParts;
+use axum::response::Response;
 use http::request::Parts;
 use picard_crypto::{ExposeSecret, random_token};
 use time::Duration;
@@ -14,6 +15,7 @@ use crate::error::{Explanation, PageError};
 use crate::preferences::{Preferences, Settings, Theme, Zone};
 use crate::server_client::ToolError;
 use crate::state::AppState;
+use crate::stranger::FormCookie;
 use crate::words::{Language, Words};
 
 /// Session member that holds the id of the signed-in person.
@@ -26,8 +28,6 @@ const SEEN_KEY: &str = "seen_at";
 pub(crate) const IDLE: Duration = Duration::days(14);
 /// A session ends after this time in any case.
 const LONGEST: Duration = Duration::days(90);
-/// Sessions of strangers exist only to protect the sign-in form.
-const STRANGER: Duration = Duration::days(1);
 
 /// A person with an account here.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(crate) struct Person {
     pub(crate) username: String,
     pub(crate) email: Option<String>,
     pub(crate) connection: Option<Connection>,
+    /// Whether they have used an account here that they signed in to at the server.
+    pub(crate) has_proved_account: bool,
     pub(crate) settings: Settings,
 }
 
@@ -60,7 +62,8 @@ impl From<PersonRow> for Person {
             theme: row.theme.as_deref().map(Theme::from_code).unwrap_or_default(),
             zone: row.time_zone.as_deref().and_then(Zone::parse),
         };
-        Self { id: row.id, username: row.username, email: row.email, connection, settings }
+        let has_proved_account = row.has_proved_account;
+        Self { id: row.id, username: row.username, email: row.email, connection, has_proved_account, settings }
     }
 }
 
@@ -70,22 +73,28 @@ pub(crate) struct Visitor {
     pub(crate) session: Session,
     pub(crate) person: Option<Person>,
     pub(crate) csrf: Option<String>,
+    /// What a stranger's forms are bound to.
+    form_cookie: Option<FormCookie>,
     pub(crate) preferences: Preferences,
 }
 
 impl Visitor {
+    fn stranger(session: Session, preferences: Preferences) -> Self {
+        Self { session, person: None, csrf: None, form_cookie: None, preferences }
+    }
+
     /// Finds out who a session belongs to; `browser` is what the request says by itself.
     pub(crate) async fn of(session: Session, state: &AppState, browser: Preferences) -> Result<Self, PageError> {
-        let csrf = session.get::<String>(CSRF_KEY).await?;
         let Some(person_id) = session.get::<Uuid>(PERSON_KEY).await? else {
-            return Ok(Self { session, person: None, csrf, preferences: browser });
+            return Ok(Self::stranger(session, browser));
         };
+        let csrf = session.get::<String>(CSRF_KEY).await?;
         let now = clock::now().unix_timestamp();
         let signed_in_at = session.get::<i64>(SIGNED_IN_KEY).await?.unwrap_or_default();
         let person = people::find(&state.pool, person_id).await?.map(Person::from);
         if person.is_none() || now - signed_in_at > LONGEST.whole_seconds() {
             session.flush().await?;
-            return Ok(Self { session, person: None, csrf: None, preferences: browser });
+            return Ok(Self::stranger(session, browser));
         }
         let seen_at = session.get::<i64>(SEEN_KEY).await?.unwrap_or_default();
         if now - seen_at > Duration::DAY.whole_seconds() {
@@ -96,7 +105,7 @@ impl Visitor {
             Some(person) => browser.with(&person.settings),
             None => browser,
         };
-        Ok(Self { session, person, csrf, preferences })
+        Ok(Self { session, person, csrf, form_cookie: None, preferences })
     }
 
     /// All texts in the visitor's language.
@@ -104,15 +113,18 @@ impl Visitor {
         self.preferences.words()
     }
 
-    /// Makes sure that a form can be shown to this visitor.
-    pub(crate) async fn prepare_form(&mut self) -> Result<(), PageError> {
-        if self.csrf.is_none() {
-            let token = random_token().expose_secret().to_owned();
-            self.session.insert(CSRF_KEY, &token).await?;
-            self.session.set_expiry(Some(Expiry::OnInactivity(STRANGER)));
-            self.csrf = Some(token);
+    /// Makes sure that a form can be shown to a stranger.
+    pub(crate) fn prepare_form(&mut self, state: &AppState) {
+        let cookie = self.form_cookie.get_or_insert_with(|| FormCookie::new(state.is_https));
+        self.csrf = Some(cookie.token());
+    }
+
+    /// Gives a stranger the cookie that the form on the page is bound to.
+    pub(crate) fn with_form_cookie(&self, mut response: Response) -> Response {
+        if let Some(cookie) = &self.form_cookie {
+            cookie.keep(&mut response);
         }
-        Ok(())
+        response
     }
 
     /// Signs a person in: a new session id and a new form token, so that nothing known before is worth anything.
@@ -135,7 +147,13 @@ impl FromRequestParts<AppState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, PageError> {
         let session = parts.extensions.get::<Session>().cloned();
         let session = session.ok_or_else(|| PageError::internal("a page outside of the session layer"))?;
-        Self::of(session, state, Preferences::of_browser(&parts.headers)).await
+        let browser = Preferences::of_browser(&parts.headers, state.is_https);
+        let mut visitor = Self::of(session, state, browser).await?;
+        if visitor.person.is_none() {
+            visitor.form_cookie = FormCookie::sent(&parts.headers, state.is_https);
+            visitor.csrf = visitor.form_cookie.as_ref().map(FormCookie::token);
+        }
+        Ok(visitor)
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! All times are the database's, so that the clocks of the replicas do not matter.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Result;
-use super::revocations;
+use super::{Result, revocations, server_accounts};
 
 /// How a connection was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +26,40 @@ impl Flow {
     }
 }
 
+/// Why a connection is of no use any more until the person connects again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// The person ended at the server what they had allowed there.
+    Ended,
+    /// The account is not there any more.
+    AccountGone,
+    /// The account may not be used.
+    Denied,
+    /// The account of this name is another one now, or another person's.
+    OtherAccount,
+}
+
+impl Death {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::AccountGone => "account_gone",
+            Self::Denied => "denied",
+            Self::OtherAccount => "other_account",
+        }
+    }
+
+    /// Reads what `as_str` wrote.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "account_gone" => Self::AccountGone,
+            "denied" => Self::Denied,
+            "other_account" => Self::OtherAccount,
+            _ => Self::Ended,
+        }
+    }
+}
+
 /// A connection as it is needed to call the server.
 #[derive(Debug)]
 pub(crate) struct ConnectionRow {
@@ -37,6 +70,7 @@ pub(crate) struct ConnectionRow {
     /// The database's time when the row was read.
     pub(crate) seen_at: OffsetDateTime,
     pub(crate) refresh_failed_at: Option<OffsetDateTime>,
+    pub(crate) dead_reason: Option<String>,
 }
 
 /// What the connections page shows.
@@ -63,7 +97,7 @@ pub(crate) async fn find(pool: &PgPool, person_id: Uuid) -> Result<Option<Connec
         ConnectionRow,
         r#"SELECT access_token, generation,
                   access_expires_at > now() + interval '1 minute' AS "is_fresh!",
-                  now() AS "seen_at!", refresh_failed_at
+                  now() AS "seen_at!", refresh_failed_at, dead_reason
            FROM connections WHERE person_id = $1"#,
         person_id,
     )
@@ -84,21 +118,69 @@ pub(crate) async fn summary(pool: &PgPool, person_id: Uuid) -> Result<Option<Con
     Ok(row)
 }
 
-/// Stores a new connection; the refresh token of the one it replaces is queued for revocation.
-pub(crate) async fn replace(
-    pool: &PgPool,
-    person_id: Uuid,
-    server_user_id: Uuid,
-    tokens: &SealedTokens,
-    flow: Flow,
-) -> Result<()> {
+/// A connection that was just made.
+#[derive(Debug)]
+pub(crate) struct NewConnection<'a> {
+    pub(crate) person_id: Uuid,
+    pub(crate) server_user_id: Uuid,
+    pub(crate) tokens: &'a SealedTokens,
+    pub(crate) flow: Flow,
+}
+
+/// What became of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Done,
+    /// The account is another person's here, or was.
+    SomebodyElses,
+    /// The person is connected with another account, which has to be given up first.
+    ConnectedElsewhere,
+}
+
+/// Stores a new connection; the refresh token of the one it replaces is queued for revocation. If it cannot be stored
+/// it is its own refresh token that is queued.
+pub(crate) async fn store(pool: &PgPool, new: &NewConnection<'_>) -> Result<Stored> {
     let mut transaction = pool.begin().await?;
-    let old = sqlx::query_scalar!("SELECT refresh_token FROM connections WHERE person_id = $1 FOR UPDATE", person_id,)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    if let Some(old) = old {
-        revocations::insert(&mut *transaction, person_id, &old).await?;
+    let old = sqlx::query!(
+        "SELECT server_user_id, refresh_token, dead_reason FROM connections WHERE person_id = $1 FOR UPDATE",
+        new.person_id,
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let is_in_use = |old: &str| old != Death::AccountGone.as_str();
+    let is_elsewhere = old
+        .as_ref()
+        .is_some_and(|old| old.server_user_id != new.server_user_id && old.dead_reason.as_deref().is_none_or(is_in_use));
+    let stored = if is_elsewhere {
+        Stored::ConnectedElsewhere
+    } else if !is_theirs(&mut transaction, new).await? {
+        Stored::SomebodyElses
+    } else {
+        Stored::Done
+    };
+    let given_up = if stored == Stored::Done { old.map(|old| old.refresh_token) } else { Some(new.tokens.refresh_token.clone()) };
+    if let Some(token) = given_up {
+        revocations::insert(&mut *transaction, new.person_id, &token).await?;
     }
+    if stored == Stored::Done {
+        replace(&mut transaction, new).await?;
+    }
+    transaction.commit().await?;
+    Ok(stored)
+}
+
+/// Only whoever has signed in at the server proves that an account is theirs; the others take what is nobody's.
+async fn is_theirs(transaction: &mut PgConnection, new: &NewConnection<'_>) -> Result<bool> {
+    match new.flow {
+        Flow::UserToken => server_accounts::claim(transaction, new.server_user_id, new.person_id).await,
+        Flow::AuthorizationCode => {
+            server_accounts::prove(transaction, new.server_user_id, new.person_id).await?;
+            Ok(true)
+        }
+    }
+}
+
+async fn replace(transaction: &mut PgConnection, new: &NewConnection<'_>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO connections
              (person_id, server_user_id, scope, access_token, refresh_token, access_expires_at, flow)
@@ -107,19 +189,18 @@ pub(crate) async fn replace(
              server_user_id = excluded.server_user_id, scope = excluded.scope,
              access_token = excluded.access_token, refresh_token = excluded.refresh_token,
              access_expires_at = excluded.access_expires_at, generation = connections.generation + 1,
-             lease_id = NULL, lease_until = NULL, refresh_failed_at = NULL,
+             lease_id = NULL, lease_until = NULL, refresh_failed_at = NULL, dead_since = NULL, dead_reason = NULL,
              flow = excluded.flow, connected_at = now(), refreshed_at = now()",
-        person_id,
-        server_user_id,
-        tokens.scope,
-        tokens.access_token,
-        tokens.refresh_token,
-        tokens.seconds_to_live,
-        flow.as_str(),
+        new.person_id,
+        new.server_user_id,
+        new.tokens.scope,
+        new.tokens.access_token,
+        new.tokens.refresh_token,
+        new.tokens.seconds_to_live,
+        new.flow.as_str(),
     )
-    .execute(&mut *transaction)
+    .execute(transaction)
     .await?;
-    transaction.commit().await?;
     Ok(())
 }
 
@@ -133,12 +214,12 @@ pub(crate) struct Leased {
     pub(crate) flow: String,
 }
 
-/// Takes the right to refresh a generation of tokens, for half a minute; `None` when somebody else has it or
-/// the generation is over. The time is longer than the two calls that may be made under it.
+/// Takes the right to refresh a generation of tokens, for a while; `None` when somebody else has it or
+/// the generation is over. The time is longer than the three calls that may be made under it.
 pub(crate) async fn take_lease(pool: &PgPool, person_id: Uuid, generation: i64, lease_id: Uuid) -> Result<Option<Leased>> {
     let row = sqlx::query_as!(
         Leased,
-        "UPDATE connections SET lease_id = $3, lease_until = now() + interval '30 seconds'
+        "UPDATE connections SET lease_id = $3, lease_until = now() + interval '40 seconds'
          WHERE person_id = $1 AND generation = $2 AND (lease_until IS NULL OR lease_until <= now())
          RETURNING refresh_token, server_user_id, scope, flow",
         person_id,
@@ -170,13 +251,16 @@ pub(crate) async fn finish_refresh(pool: &PgPool, person_id: Uuid, lease_id: Uui
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends the lease after a failure; those who wait for it see the time and give up instead of trying again.
-pub(crate) async fn fail_refresh(pool: &PgPool, person_id: Uuid, lease_id: Uuid) -> Result<()> {
+/// Ends the lease after a failure; those who wait for it see the time, or that all is over, and give up instead of
+/// trying again.
+pub(crate) async fn fail_refresh(pool: &PgPool, person_id: Uuid, lease_id: Uuid, death: Option<Death>) -> Result<()> {
     sqlx::query!(
-        "UPDATE connections SET lease_id = NULL, lease_until = NULL, refresh_failed_at = now()
+        "UPDATE connections SET lease_id = NULL, lease_until = NULL, refresh_failed_at = now(),
+             dead_since = CASE WHEN $3::text IS NULL THEN NULL ELSE now() END, dead_reason = $3
          WHERE person_id = $1 AND lease_id = $2",
         person_id,
         lease_id,
+        death.map(Death::as_str),
     )
     .execute(pool)
     .await?;

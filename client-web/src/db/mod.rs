@@ -4,14 +4,14 @@ pub(crate) mod attempts;
 pub(crate) mod authorizations;
 pub(crate) mod connections;
 pub(crate) mod people;
+mod pool;
 pub(crate) mod revocations;
+pub(crate) mod server_accounts;
 pub(crate) mod sessions;
 
-use std::time::Duration;
-
-use picard_crypto::{ExposeSecret, SecretString};
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+
+pub(crate) use pool::{PATIENCE, Place};
 
 /// The migrations of the application's own database, compiled into the program.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/client-web");
@@ -30,9 +30,10 @@ impl DatabaseError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => true,
-            // Classes 08 (connection), 53 (resources) and 57 (operator intervention) pass by themselves.
+            // Classes 08 (connection), 53 (resources) and 57 (operator intervention, limits of time) pass by themselves, as
+            // does waiting too long for a lock.
             sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+                error.code().is_some_and(|code| ["08", "53", "57", "55P03"].iter().any(|class| code.starts_with(class)))
             }
             _ => false,
         }
@@ -41,13 +42,6 @@ impl DatabaseError {
 
 /// The result of everything in this module.
 pub(crate) type Result<T> = std::result::Result<T, DatabaseError>;
-
-/// Opens the pool; fails at once when the database cannot be reached.
-pub(crate) async fn connect(url: &SecretString) -> Result<PgPool> {
-    let pool =
-        PgPoolOptions::new().max_connections(12).acquire_timeout(Duration::from_secs(5)).connect(url.expose_secret()).await?;
-    Ok(pool)
-}
 
 /// Whether the database answers at all.
 pub(crate) async fn ping(pool: &PgPool) -> Result<()> {

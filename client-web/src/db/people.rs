@@ -32,6 +32,8 @@ pub(crate) struct PersonRow {
     pub(crate) server_user_id: Option<Uuid>,
     pub(crate) scope: Option<String>,
     pub(crate) flow: Option<String>,
+    /// Whether the person has signed in at the server to an account that they used here.
+    pub(crate) has_proved_account: bool,
     pub(crate) language: Option<String>,
     pub(crate) theme: Option<String>,
     pub(crate) time_zone: Option<String>,
@@ -67,7 +69,9 @@ pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
     let row = sqlx::query_as!(
         PersonRow,
         r#"SELECT people.id, people.username, people.email, people.language, people.theme, people.time_zone,
-                  connections.server_user_id AS "server_user_id?", connections.scope AS "scope?", connections.flow AS "flow?"
+                  connections.server_user_id AS "server_user_id?", connections.scope AS "scope?", connections.flow AS "flow?",
+                  EXISTS (SELECT FROM server_accounts WHERE server_accounts.person_id = people.id AND is_proved)
+                      AS "has_proved_account!"
            FROM people LEFT JOIN connections ON connections.person_id = people.id
            WHERE people.id = $1"#,
         id,
@@ -75,6 +79,18 @@ pub(crate) async fn find(pool: &PgPool, id: Uuid) -> Result<Option<PersonRow>> {
     .fetch_optional(pool)
     .await?;
     Ok(row)
+}
+
+/// Whether this application has begun to make an account of the person's name at the server.
+pub(crate) async fn has_begun_account(pool: &PgPool, id: Uuid) -> Result<bool> {
+    let has = sqlx::query_scalar!("SELECT has_begun_account FROM people WHERE id = $1", id).fetch_optional(pool).await?;
+    Ok(has.unwrap_or_default())
+}
+
+/// Remembers that it begins to.
+pub(crate) async fn begin_account(pool: &PgPool, id: Uuid) -> Result<()> {
+    sqlx::query!("UPDATE people SET has_begun_account = true WHERE id = $1", id).execute(pool).await?;
+    Ok(())
 }
 
 /// Stores how the application looks and speaks to a person; `None` leaves it to the browser.

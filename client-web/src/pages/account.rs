@@ -1,8 +1,8 @@
 //! What belongs to the account itself: what others see of the person, the password, the end.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use picard_crypto::{SecretString, Verdict};
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::field_errors::{FieldErrors, FieldName};
 use super::profile::{Kept, ProfilePage, Public};
 use crate::accounts::{check_new_password, folded};
+use crate::address::ClientAddress;
+use crate::connecting;
 use crate::db::people;
 use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::MemberForm;
@@ -38,6 +40,8 @@ pub(crate) struct DeleteFields {
     password: String,
     /// Not empty when the account at the Picard server shall go too, with all memories.
     everywhere: String,
+    /// The password of that account.
+    server_password: String,
     #[serde(flatten)]
     kept: Kept,
 }
@@ -71,11 +75,12 @@ pub(crate) async fn set_public(
 /// `POST /profile/password`: every other session of the account ends.
 pub(crate) async fn set_password(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     MemberForm { member, fields }: MemberForm<PasswordFields>,
 ) -> Result<Response, PageError> {
     let words = member.words();
-    if let Err(problem) = check_new_password(&fields.new_password, &member.person.username) {
+    let known = [member.person.username.as_str(), member.person.email.as_deref().unwrap_or_default()];
+    if let Err(problem) = check_new_password(&fields.new_password, &known) {
         let errors = FieldErrors::one("new_password", problem.said(words));
         return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
     }
@@ -86,14 +91,14 @@ pub(crate) async fn set_password(
     let hash = state.passwords.hash(SecretString::from(fields.new_password.as_str())).await?;
     people::set_password(&state.pool, member.person.id, &hash).await?;
     member.visitor.sign_in(member.person.id).await?;
-    tracing::info!(user.id = %member.person.id, "a person changed their password");
+    tracing::warn!(event = "password_changed", user.id = %member.person.id, "a person changed their password");
     Ok(see_other("/profile?done=password"))
 }
 
 /// `POST /profile/delete`
 pub(crate) async fn delete(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     MemberForm { member, fields }: MemberForm<DeleteFields>,
 ) -> Result<Response, PageError> {
     if !knows_password(&state, &member, address, &fields.password).await? {
@@ -101,24 +106,25 @@ pub(crate) async fn delete(
         return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
     }
     if !fields.everywhere.is_empty() && member.person.connection.is_some() {
-        let call = Call::send(Method::DELETE, "/api/users/me", Some(json!({})));
         // If this fails nothing has happened yet, and the page says why.
-        if let Err(error) = tokens::call::<()>(&state, &member.person, &call).await {
-            let errors = FieldErrors::of_call(&error, &[], member.words());
+        if let Err(error) = connecting::delete_account(&state, &member.person, &fields.server_password).await {
+            let words = &member.words().account;
+            let name = FieldName::new("password", "server_password", words.server_password, words.server_password_rule);
+            let errors = FieldErrors::of_call(&error, &[name], member.words());
             return Ok(ProfilePage::load(&state, &member, errors, fields.kept).await.response());
         }
     }
-    tokens::disconnect(&state, &member.person).await?;
+    connecting::disconnect(&state, &member.person).await?;
     people::delete(&state.pool, member.person.id).await?;
     member.visitor.session.flush().await?;
-    tracing::info!(user.id = %member.person.id, "a person deleted their account");
+    tracing::warn!(event = "account_deleted", user.id = %member.person.id, "a person deleted their account");
     Ok(see_other("/?done=account-deleted"))
 }
 
 /// Asks for the password again, as often as at sign-in (LOG-07).
-async fn knows_password(state: &AppState, member: &Member, address: SocketAddr, password: &str) -> Result<bool, PageError> {
+async fn knows_password(state: &AppState, member: &Member, address: IpAddr, password: &str) -> Result<bool, PageError> {
     let account = folded(&member.person.username);
-    let permit = match limits::ask(&state.pool, Try::SignIn, &account, address.ip()).await? {
+    let permit = match limits::ask(&state.pool, Try::SignIn, &account, address).await? {
         Decision::GoOn(permit) => permit,
         Decision::Wait(seconds) => {
             let explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManySignIns(seconds));
@@ -134,6 +140,8 @@ async fn knows_password(state: &AppState, member: &Member, address: SocketAddr, 
     let is_known = verdict != Verdict::NoMatch;
     if is_known {
         permit.take_back(&state.pool).await?;
+    } else {
+        tracing::warn!(event = "password_refused", user.id = %member.person.id, client.address = %address, "a wrong password");
     }
     Ok(is_known)
 }

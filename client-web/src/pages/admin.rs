@@ -1,9 +1,7 @@
 //! Administering the Picard server: the way in, and its figures.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use http::StatusCode;
 use picard_crypto::SecretString;
@@ -12,6 +10,7 @@ use serde::Deserialize;
 use super::field_errors::FieldErrors;
 use super::home::Done;
 use crate::accounts::folded;
+use crate::address::ClientAddress;
 use crate::administration;
 use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::MemberForm;
@@ -67,10 +66,10 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(do
 /// `POST /admin`: tries are counted here before the server counts them, because it knows only one address of all of us.
 pub(crate) async fn open(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     MemberForm { member, fields }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
-    let permit = match limits::ask(&state.pool, Try::Administration, &folded(&member.person.username), address.ip()).await? {
+    let permit = match limits::ask(&state.pool, Try::Administration, &folded(&member.person.username), address).await? {
         Decision::GoOn(permit) => permit,
         Decision::Wait(seconds) => {
             let explanation = Explanation::new(StatusCode::TOO_MANY_REQUESTS, Reason::TooManySignIns(seconds));
@@ -82,10 +81,11 @@ pub(crate) async fn open(
         Ok(_) => {
             permit.take_back(&state.pool).await?;
             administration::open(&state, &member, &who).await?;
-            tracing::info!(user.id = %member.person.id, "a person administers the server from here");
+            tracing::warn!(event = "administration_opened", user.id = %member.person.id, client.address = %address, "a person administers the server");
             return Ok(see_other("/admin"));
         }
         Err(ToolError::InvalidToken | ToolError::MissingScope | ToolError::Forbidden) => {
+            tracing::warn!(event = "administration_refused", user.id = %member.person.id, client.address = %address, "no administrator");
             FieldErrors::one("username", member.words().administration.wrong)
         }
         Err(error) => FieldErrors::of_call(&CallError::from(error), &[], member.words()),

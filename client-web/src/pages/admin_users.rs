@@ -78,7 +78,7 @@ pub(crate) async fn change(
     };
     let errors = match administration::call::<Option<Value>>(&state, &member, &call).await? {
         Ok(_) => {
-            tracing::info!(user.id = %member.person.id, subject.id = %id, act = fields.to.as_str(), "an account was administered");
+            tracing::warn!(event = "account_administered", user.id = %member.person.id, subject.id = %id, act = fields.to.as_str(), "an account was administered");
             return Ok(see_other("/admin/users?done=saved"));
         }
         Err(error @ CallError::Tool(ToolError::Conflict)) => {

@@ -5,11 +5,12 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 
+use super::connect::wait;
 use crate::authorization::{self, Answer, AuthorizationError};
+use crate::connecting::Access;
 use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::MemberForm;
 use crate::state::AppState;
-use crate::tokens::Access;
 use crate::visitor::Visitor;
 
 /// What the person wants to allow: `read`, or anything else for reading and writing.
@@ -24,6 +25,9 @@ pub(crate) async fn begin(
     State(state): State<AppState>,
     MemberForm { member, fields }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
+    if let Some(problem) = wait(&state, &member.person).await? {
+        return Err(problem.into());
+    }
     let access = if fields.access == "read" { Access::Read } else { Access::ReadAndWrite };
     let csrf = member.visitor.csrf.as_deref().unwrap_or_default();
     match authorization::begin(&state, &member.person, csrf, access).await {
@@ -42,13 +46,16 @@ pub(crate) async fn callback(
     let (Some(person), Some(csrf)) = (&visitor.person, visitor.csrf.as_deref()) else {
         return Err(explained(&AuthorizationError::Unknown));
     };
+    if let Some(problem) = wait(&state, person).await? {
+        return Err(problem.about_connection().into());
+    }
     match authorization::complete(&state, person, csrf, &answer).await {
         Ok(()) => {
-            tracing::info!(user.id = %person.id, "a person connected by authorization code");
+            tracing::info!(event = "connected", user.id = %person.id, flow = "authorization_code", "a person connected");
             Ok(see_other("/memories?done=connected"))
         }
         Err(error) => {
-            tracing::warn!(%error, user.id = %person.id, "an authorization did not come to its end");
+            tracing::warn!(event = "connection_refused", %error, user.id = %person.id, "an authorization did not come to its end");
             Err(explained(&error))
         }
     }

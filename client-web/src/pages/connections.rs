@@ -7,13 +7,13 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::home::Done;
+use crate::connecting;
 use crate::db::connections::{self, Flow};
 use crate::error::{PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::moments;
 use crate::state::AppState;
-use crate::tokens;
 use crate::visitor::Member;
 
 /// The form has nothing but its token.
@@ -60,7 +60,7 @@ pub(crate) async fn disconnect(
     State(state): State<AppState>,
     MemberForm { member, .. }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
-    let is_revoked = tokens::disconnect(&state, &member.person).await?;
-    tracing::info!(user.id = %member.person.id, is_revoked, "a person disconnected");
+    let is_revoked = connecting::disconnect(&state, &member.person).await?;
+    tracing::info!(event = "disconnected", user.id = %member.person.id, is_revoked, "a person disconnected");
     Ok(see_other(if is_revoked { "/connections?done=disconnected" } else { "/connections?done=disconnecting" }))
 }

@@ -40,15 +40,20 @@ impl ServerProbe {
 
 /// `GET /health`: `503` only without the database; without the server, people can still sign in.
 pub(crate) async fn show(State(state): State<AppState>) -> Response {
-    let (database, has_server) = tokio::join!(db::ping(&state.pool), state.probe.is_healthy(&state.server));
+    let ping = tokio::time::timeout(DATABASE_PATIENCE, db::ping(&state.pool));
+    let (database, has_server) = tokio::join!(ping, state.probe.is_healthy(&state.server));
+    let (has_database, are_tasks_well) = (matches!(database, Ok(Ok(()))), !state.trouble.is_there());
     let word = |is_fine: bool| if is_fine { "ok" } else { "unavailable" };
     let is_registered = if state.client.is_some() { "ok" } else { "missing" };
-    let (status, overall) = match (database.is_ok(), has_server && state.client.is_some()) {
+    let (status, overall) = match (has_database, has_server && state.client.is_some() && are_tasks_well) {
         (true, true) => (StatusCode::OK, "ok"),
         (true, false) => (StatusCode::OK, "degraded"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     };
-    let checks = json!({ "database": word(database.is_ok()), "server": word(has_server), "client": is_registered });
+    let mut checks = json!({ "database": word(has_database), "server": word(has_server), "client": is_registered });
+    if !are_tasks_well {
+        checks["tasks"] = word(false).into();
+    }
     (status, Json(json!({ "status": overall, "checks": checks }))).into_response()
 }
 

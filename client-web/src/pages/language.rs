@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use crate::error::see_other;
-use crate::preferences::LANGUAGE_COOKIE;
+use crate::preferences::language_cookie;
 use crate::state::AppState;
 use crate::words::Language;
 
@@ -26,7 +26,8 @@ pub(crate) async fn submit(State(state): State<AppState>, headers: HeaderMap, Fo
     if let Some(language) = Language::from_code(&fields.language) {
         let secure = if state.is_https { "; Secure" } else { "" };
         let code = language.words().code;
-        let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
+        let name = language_cookie(state.is_https);
+        let cookie = format!("{name}={code}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }

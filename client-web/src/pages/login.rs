@@ -1,9 +1,7 @@
 //! Signing in.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use http::StatusCode;
 use picard_crypto::{SecretString, Verdict};
@@ -13,6 +11,7 @@ use uuid::Uuid;
 use super::field_errors::FieldErrors;
 use super::home::Done;
 use crate::accounts::folded;
+use crate::address::ClientAddress;
 use crate::db::people;
 use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::VisitorForm;
@@ -48,6 +47,7 @@ struct LoginPage {
 
 /// `GET /login`
 pub(crate) async fn show(
+    State(state): State<AppState>,
     mut visitor: Visitor,
     Query(wish): Query<Wish>,
     Query(done): Query<Done>,
@@ -55,19 +55,19 @@ pub(crate) async fn show(
     if visitor.person.is_some() {
         return Ok(see_other(&own_path(&wish.next)));
     }
-    visitor.prepare_form().await?;
+    visitor.prepare_form(&state);
     let fields = Fields { next: wish.next, ..Fields::default() };
-    Ok(form_page(&visitor, fields, FieldErrors::none(), done.done.as_deref()))
+    Ok(visitor.with_form_cookie(form_page(&visitor, fields, FieldErrors::none(), done.done.as_deref())))
 }
 
 /// `POST /login`
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     VisitorForm { visitor, fields }: VisitorForm<Fields>,
 ) -> Result<Response, PageError> {
     let account = folded(fields.username.trim());
-    let permit = match limits::ask(&state.pool, Try::SignIn, &account, address.ip()).await? {
+    let permit = match limits::ask(&state.pool, Try::SignIn, &account, address).await? {
         Decision::GoOn(permit) => permit,
         Decision::Wait(seconds) => return Err(too_many(seconds)),
     };
@@ -75,10 +75,11 @@ pub(crate) async fn submit(
         Some(person_id) => {
             permit.take_back(&state.pool).await?;
             visitor.sign_in(person_id).await?;
-            tracing::info!(user.id = %person_id, "a person signed in");
+            tracing::info!(event = "signed_in", user.id = %person_id, client.address = %address, "a person signed in");
             Ok(see_other(&own_path(&fields.next)))
         }
         None => {
+            tracing::warn!(event = "sign_in_failed", client.address = %address, "a sign-in failed");
             let errors = FieldErrors::one("", visitor.words().account.wrong);
             Ok(form_page(&visitor, fields, errors, None))
         }

@@ -21,6 +21,7 @@ pub(crate) async fn submit(
     MemberForm { member, .. }: MemberForm<Fields>,
 ) -> Result<Response, PageError> {
     member.visitor.session.flush().await?;
+    tracing::info!(event = "signed_out", user.id = %member.person.id, "a person signed out");
     let mut response = see_other("/?done=signed-out");
     // A browser lets go of a `__Host-` cookie only if the removal is as strict as the cookie was.
     let secure = if state.is_https { "; Secure" } else { "" };

@@ -80,6 +80,10 @@ pub(super) struct ProfilePage {
     frame: Frame,
     fields: Fields,
     errors: FieldErrors,
+    /// Whether the account at the server can go as well.
+    can_delete_everywhere: bool,
+    /// Whether the person signed in to it at the server.
+    is_by_code: bool,
     /// `None` when there is no connection or the server does not say.
     public: Option<Public>,
 }
@@ -110,7 +114,10 @@ impl ProfilePage {
             zone: kept.kept_zone.unwrap_or(stored.zone),
             kept: Kept::default(),
         };
-        Self { frame, fields, errors, public }
+        let connection = member.person.connection.as_ref();
+        let is_by_code = connection.is_some_and(|connection| connection.is_by_code);
+        let can_delete_everywhere = connection.is_some_and(|connection| connection.can_write || !connection.is_by_code);
+        Self { frame, fields, errors, can_delete_everywhere, is_by_code, public }
     }
 
     pub(super) fn response(&self) -> Response {

@@ -1,9 +1,7 @@
 //! New accounts of this application.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use picard_crypto::SecretString;
@@ -12,6 +10,7 @@ use uuid::Uuid;
 
 use super::field_errors::FieldErrors;
 use crate::accounts::{Email, Username, check_new_password};
+use crate::address::ClientAddress;
 use crate::db::people::{self, NewPerson};
 use crate::error::{Explanation, PageError, Reason, see_other};
 use crate::form::VisitorForm;
@@ -40,18 +39,18 @@ struct RegisterPage {
 }
 
 /// `GET /register`
-pub(crate) async fn show(mut visitor: Visitor) -> Result<Response, PageError> {
+pub(crate) async fn show(State(state): State<AppState>, mut visitor: Visitor) -> Result<Response, PageError> {
     if visitor.person.is_some() {
         return Ok(see_other("/memories"));
     }
-    visitor.prepare_form().await?;
-    Ok(form_page(&visitor, Fields::default(), FieldErrors::none()))
+    visitor.prepare_form(&state);
+    Ok(visitor.with_form_cookie(form_page(&visitor, Fields::default(), FieldErrors::none())))
 }
 
 /// `POST /register`
 pub(crate) async fn submit(
     State(state): State<AppState>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ClientAddress(address): ClientAddress,
     VisitorForm { visitor, fields }: VisitorForm<Fields>,
 ) -> Result<Response, PageError> {
     let (username, email) = match check(&fields, visitor.words()) {
@@ -59,7 +58,7 @@ pub(crate) async fn submit(
         Err(errors) => return Ok(form_page(&visitor, fields, errors)),
     };
     // Whether a name is taken cannot be hidden, so asking is limited (LOG-06).
-    let permit = match limits::ask(&state.pool, Try::Registration, "", address.ip()).await? {
+    let permit = match limits::ask(&state.pool, Try::Registration, "", address).await? {
         Decision::GoOn(permit) => permit,
         Decision::Wait(seconds) => return Err(too_many(seconds)),
     };
@@ -74,13 +73,14 @@ pub(crate) async fn submit(
         password_hash: &password_hash,
     };
     if !people::insert(&state.pool, &person).await? {
+        tracing::warn!(event = "registration_refused", client.address = %address, "a name or an address was taken");
         // Which of the two is not said.
         let errors = FieldErrors::one("username", visitor.words().account.taken);
         return Ok(form_page(&visitor, fields, errors));
     }
     permit.take_back(&state.pool).await?;
     visitor.sign_in(id).await?;
-    tracing::info!(user.id = %id, "a person registered");
+    tracing::info!(event = "registered", user.id = %id, client.address = %address, "a person registered");
     Ok(see_other("/connect"))
 }
 
@@ -88,7 +88,7 @@ fn check(fields: &Fields, words: &Words) -> Result<(Username, Option<Email>), Fi
     let mut errors = FieldErrors::none();
     let username = Username::parse(&fields.username).map_err(|problem| errors.add("username", problem.said(words)));
     let email = Email::parse(&fields.email).map_err(|problem| errors.add("email", problem.said(words)));
-    if let Err(problem) = check_new_password(&fields.password, &fields.username) {
+    if let Err(problem) = check_new_password(&fields.password, &[&fields.username, &fields.email]) {
         errors.add("password", problem.said(words));
     }
     match (username, email) {

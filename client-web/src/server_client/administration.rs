@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::ServerClient;
+use super::answer::{Answer, Outage};
 use super::tools::{Call, ToolError};
 
 /// Who administers the server.
@@ -84,6 +85,15 @@ pub(crate) struct ClientPage {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// An application that was just registered or changed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RegisteredClient {
+    pub(crate) client_id: Uuid,
+    /// Only if it has got a new one.
+    #[serde(default)]
+    pub(crate) client_secret: Option<SecretString>,
+}
+
 /// A secret that is shown once.
 #[derive(Debug, Deserialize)]
 pub(crate) struct NewSecret {
@@ -95,5 +105,10 @@ impl ServerClient {
     pub(crate) async fn administer<T: DeserializeOwned>(&self, who: &Administrator, call: &Call) -> Result<T, ToolError> {
         let request = self.request(call).basic_auth(&who.name, Some(who.password.expose_secret()));
         Self::answered(request).await
+    }
+
+    /// The same for who looks at the answer's status.
+    pub(super) async fn administrator_answer(&self, who: &Administrator, call: &Call) -> Result<Answer, Outage> {
+        Answer::to(self.request(call).basic_auth(&who.name, Some(who.password.expose_secret()))).await
     }
 }

@@ -21,6 +21,17 @@ pub(crate) enum Outage {
     TooLarge,
 }
 
+impl Outage {
+    /// Whether asking again at once makes sense: nothing was taken in, or a proxy found nobody behind it.
+    pub(crate) fn is_brief(&self) -> bool {
+        match self {
+            Self::Away(Some(error)) => error.is_connect(),
+            Self::Away(None) => true,
+            Self::Unusable(_) => false,
+        }
+    }
+}
+
 /// An answer that was read completely.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -21,9 +21,13 @@ pub(crate) struct Metadata {
     pub(crate) code_challenge_methods_supported: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Account {
-    id: Uuid,
+/// An account as its own token shows it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OwnAccount {
+    pub(crate) id: Uuid,
+    /// Whether its person can sign in at the server.
+    #[serde(default)]
+    pub(crate) has_password: bool,
 }
 
 impl ServerClient {
@@ -53,12 +57,12 @@ impl ServerClient {
     }
 
     /// Whose account a token is for, as the server itself says.
-    pub(crate) async fn account_of(&self, access_token: &SecretString) -> Result<Uuid, Outage> {
+    pub(crate) async fn account_of(&self, access_token: &SecretString) -> Result<OwnAccount, Outage> {
         let request = self.http.get(self.url("/api/users/me")).timeout(LONGEST_CALL).bearer_auth(access_token.expose_secret());
         let answer = Answer::to(request).await?;
         if !answer.status.is_success() {
             return Err(Outage::Unusable("it does not take the token that it has just given"));
         }
-        Ok(answer.json::<Account>()?.id)
+        answer.json()
     }
 }

@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use picard_crypto::{ExposeSecret, SecretString};
 
-pub(crate) use administration::{Account, AccountPage, Administrator, Client, ClientPage, Deployment, NewSecret};
+pub(crate) use administration::{
+    Account, AccountPage, Administrator, Client, ClientPage, Deployment, NewSecret, RegisteredClient,
+};
 pub(crate) use answer::Outage;
 pub(crate) use answers::{AnswerEvent, AnswerStream};
 pub(crate) use authorization::Metadata;

@@ -34,7 +34,7 @@ words! {
         password_length: "A password has 8 to 1,024 characters.", "Ein Passwort hat 8 bis 1.024 Zeichen.";
         password_nul: "A password cannot contain the character U+0000.", "Ein Passwort kann das Zeichen U+0000 nicht enthalten.";
         password_common: "This password is among the first that are guessed. Please choose another one.", "Dieses Passwort wird mit als Erstes geraten. Bitte nimm ein anderes.";
-        password_is_username: "The password cannot be the username.", "Das Passwort kann nicht der Benutzername sein.";
+        password_is_known: "The password cannot be the username or the e-mail address.", "Das Passwort kann nicht der Benutzername oder die E-Mail-Adresse sein.";
         settings: "Settings", "Einstellungen";
         settings_lead: "How this application looks and speaks to you. It is kept with your account.", "Wie diese Anwendung aussieht und mit dir spricht. Es gehört zu deinem Konto.";
         language: "Language", "Sprache";
@@ -61,6 +61,10 @@ words! {
         delete: "Delete the account …", "Konto löschen …";
         delete_ask: "Your account in this application goes for good.", "Dein Konto in dieser Anwendung verschwindet endgültig.";
         delete_everywhere: "Also delete my account at the Picard server, with all my memories", "Auch mein Konto beim Picard-Server löschen, mit allen meinen Erinnerungen";
+        server_password: "Password of the account at the Picard server", "Passwort des Kontos beim Picard-Server";
+        server_password_hint: "Only needed to delete that account as well.", "Nur nötig, um auch dieses Konto zu löschen.";
+        server_password_rule: "The Picard server does not accept this password.", "Der Picard-Server nimmt dieses Passwort nicht an.";
+        delete_elsewhere: "Your account at the Picard server stays. To delete it from here as well, allow writing first.", "Dein Konto beim Picard-Server bleibt. Um es von hier aus mitzulöschen, erlaube zuerst das Schreiben.";
         delete_now: "Delete for good", "Endgültig löschen";
         save: "Save", "Speichern";
     }

@@ -23,6 +23,11 @@ words! {
         other_heading: "Or with an account that you have there", "Oder mit einem Konto, das du dort hast";
         other: "You sign in at the Picard server itself and allow this application there. Your password and your username there stay between you and the server.", "Du meldest dich beim Picard-Server selbst an und erlaubst dort diese Anwendung. Dein Passwort und dein Benutzername dort bleiben zwischen dir und dem Server.";
         other_button: "Sign in at the Picard server", "Beim Picard-Server anmelden";
+        own_heading: "With your account at the Picard server", "Mit deinem Konto beim Picard-Server";
+        new_heading: "Or with a new account there", "Oder mit einem neuen Konto dort";
+        new: "It has no memories yet: those of the account that you used before stay there.", "Darin sind noch keine Erinnerungen: Die des Kontos, das du bisher benutzt hast, bleiben dort.";
+        change_heading: "Another account", "Ein anderes Konto";
+        change: "To connect with another account of the Picard server, disconnect first.", "Um dich mit einem anderen Konto beim Picard-Server zu verbinden, trenne zuerst die Verbindung.";
         made: "Made", "Hergestellt";
         made_here: "by this application, in your name", "von dieser Anwendung, in deinem Namen";
         made_there: "by you, at the Picard server", "von dir, beim Picard-Server";

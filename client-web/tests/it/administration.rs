@@ -51,7 +51,7 @@ async fn an_administrator_sees_figures_people_and_applications(pool: PgPool) {
     for to in ["inactive", "superuser", "signed-out", "deleted"] {
         assert_eq!(browser.post(USER, &[("to", to)]).await.location(), "/admin/users?done=saved", "{to}");
     }
-    let client = format!("/admin/clients/{}", crate::kit::CLIENT_ID);
+    let client = "/admin/clients/00000000-0000-0000-0000-00000000000e".to_owned();
     assert!(browser.post(&client, &[("to", "new-secret")]).await.contains("a-new-secret-shown-once"));
     assert!(!browser.get("/admin/clients").await.contains("a-new-secret-shown-once"), "it is shown once");
     browser.post(&client, &[("to", "deleted")]).await;
@@ -60,6 +60,66 @@ async fn an_administrator_sees_figures_people_and_applications(pool: PgPool) {
     house.server.trouble("/api/admin", Trouble::Says(409, json!({"code": "conflict"})));
     let last = browser.post(USER, &[("to", "inactive")]).await;
     assert!(last.status == StatusCode::CONFLICT && last.contains("last active administrator"), "{}", last.body);
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn this_application_cannot_be_cut_off_by_a_button(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = administrator(&house).await;
+    let own = format!("/admin/clients/{}", crate::kit::CLIENT_ID);
+
+    let list = browser.get("/admin/clients").await;
+    assert!(list.contains("This is the application that you are using"));
+    assert_eq!(list.body.matches(r#"value="deleted""#).count(), 1, "the other one alone can be deleted");
+    for to in ["new-secret", "deleted"] {
+        let page = browser.post(&own, &[("to", to)]).await;
+        assert!(page.status == StatusCode::CONFLICT && page.contains("everybody would be cut off"), "{to}: {}", page.body);
+    }
+    assert!(house.server.memo().administered.is_empty());
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn what_takes_something_away_asks_first(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = administrator(&house).await;
+
+    let users = browser.get("/admin/users").await;
+
+    for to in ["inactive", "signed-out", "deleted", "superuser"] {
+        let (before, _) = users.body.split_once(&format!(r#"value="{to}""#)).expect("a form");
+        let opened = before.rfind("<details").expect("a question");
+        assert!(!before[opened..].contains("</details>"), "{to} stands behind a question");
+    }
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn applications_are_registered_and_changed_from_here(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = administrator(&house).await;
+    assert!(browser.get("/admin/clients/new").await.contains(r#"name="redirect_uris""#));
+    let uris = "https://a.example/cb\r\nhttps://b.example/cb";
+    let fields =
+        [("client_name", " Reader "), ("redirect_uris", uris), ("read", "yes"), ("write", "yes"), ("confidential", "yes")];
+
+    let registered = browser.post("/admin/clients", &fields).await;
+
+    assert!(registered.contains(crate::kit::CLIENT_SECRET), "the secret is shown this once: {}", registered.body);
+    let client = house.server.memo().client.clone();
+    assert_eq!((&client["client_name"], &client["is_confidential"]), (&json!("Reader"), &json!(true)));
+    assert_eq!(client["redirect_uris"], json!(["https://a.example/cb", "https://b.example/cb"]));
+    house.server.memo().client["scopes"] = json!(["memories:read", "memories:write", "memories:admin"]);
+    let path = format!("/admin/clients/{}", crate::kit::CLIENT_ID);
+    assert!(browser.get(&path).await.text_area().contains("https://b.example/cb"));
+    let fields = [("to", "changed"), ("client_name", "Writer"), ("redirect_uris", "https://c.example/cb"), ("write", "yes")];
+    assert_eq!(browser.post(&path, &fields).await.location(), "/admin/clients?done=saved");
+    let client = house.server.memo().client.clone();
+    assert_eq!(client["client_name"], "Writer");
+    assert_eq!(client["scopes"], json!(["memories:write", "memories:admin"]), "what the form does not show stays");
+    let wrong = json!({"field": "redirect_uris[0]", "message": "must be an https URL"});
+    house.server.trouble("/api/admin", Trouble::Says(422, json!({"code": "invalid", "errors": [wrong]})));
+    let refused = browser.post(&path, &fields).await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.contains("must be an https URL"), "{}", refused.body);
+    assert!(refused.text_area().contains("https://c.example/cb"), "nothing that was typed is lost");
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

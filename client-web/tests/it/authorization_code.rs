@@ -14,7 +14,7 @@ fn parameters(address: &str) -> HashMap<String, String> {
 }
 
 /// Where the browser is sent, with its parameters.
-async fn begin(browser: &Browser, access: &str) -> HashMap<String, String> {
+pub(crate) async fn begin(browser: &Browser, access: &str) -> HashMap<String, String> {
     browser.get("/connect").await;
     let page = browser.post("/connect/authorize", &[("access", access)]).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.body);
@@ -22,7 +22,7 @@ async fn begin(browser: &Browser, access: &str) -> HashMap<String, String> {
 }
 
 /// The browser comes back with what the server says; `issuer` is what the answer names.
-async fn come_back(browser: &Browser, pairs: &[(&str, &str)]) -> Page {
+pub(crate) async fn come_back(browser: &Browser, pairs: &[(&str, &str)]) -> Page {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     browser.get(&format!("/oauth/callback?{query}")).await
 }
@@ -60,6 +60,7 @@ async fn an_answer_that_is_not_ours_asks_for_no_tokens_web_04(pool: PgPool) {
     let issuer = house.server.url().to_owned();
     let evil = "https://evil.example";
     for case in 0..9 {
+        house.execute("DELETE FROM attempts").await;
         let asked = begin(&ada, "write").await;
         let code = house.server.allow("ada-there", &asked);
         let state = asked["state"].as_str();

@@ -27,15 +27,38 @@ async fn registering_writes_the_credentials_once() {
     fs::write(&path, "# kept\nWEB_ADDR=127.0.0.1:8000\nCLIENT_ID=\n").expect("a file");
 
     let first = register_client(request(server.url(), "correct", Some(&path))).await.expect("it is registered");
-    let again = register_client(request(server.url(), "wrong by now", Some(&path))).await.expect("nothing to do");
+    let again = register_client(request(server.url(), "correct", Some(&path))).await.expect("nothing to do");
+    let unchecked = register_client(request(server.url(), "wrong by now", Some(&path))).await.expect("nothing to do");
 
     assert!(matches!(first, Registration::Created { client_id, client_secret }
         if client_id == CLIENT_ID && client_secret.expose_secret() == CLIENT_SECRET));
     assert!(matches!(again, Registration::AlreadyThere { client_id } if client_id == CLIENT_ID));
+    assert!(matches!(unchecked, Registration::Unchecked { client_id, why }
+        if client_id == CLIENT_ID && matches!(*why, RegisterError::Refused)));
     let text = fs::read_to_string(&path).expect("a text");
     assert_eq!(text, format!("# kept\nWEB_ADDR=127.0.0.1:8000\nCLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\n"));
     assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary file is left");
+}
+
+#[tokio::test]
+async fn an_application_that_moved_or_is_not_known_any_more_is_registered_as_it_is_now() {
+    let server = FakeServer::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("web.env");
+    register_client(request(server.url(), "correct", Some(&path))).await.expect("it is registered");
+    let elsewhere =
+        RegisterClient { web_public_url: "https://new.example".to_owned(), ..request(server.url(), "correct", Some(&path)) };
+
+    let moved = register_client(elsewhere).await.expect("it is moved");
+
+    assert!(matches!(moved, Registration::Moved { client_id } if client_id == CLIENT_ID));
+    let known = server.memo().client.clone();
+    assert_eq!(known["redirect_uris"], serde_json::json!(["https://new.example/oauth/callback"]), "and no other address");
+    assert_eq!(known["scopes"], serde_json::json!(["memories:read", "memories:write"]));
+    server.memo().client = serde_json::Value::Null;
+    let again = register_client(request(server.url(), "correct", Some(&path))).await.expect("it is registered again");
+    assert!(matches!(again, Registration::Created { .. }));
 }
 
 #[tokio::test]
@@ -116,14 +139,23 @@ async fn the_log_has_neither_tokens_nor_addresses_nor_texts(pool: PgPool) {
     let page = browser.write("canary text").await;
     browser.get("/search?q=canary+query").await;
     browser.post("/connections/disconnect", &[]).await;
+    browser.post("/logout", &[]).await;
+    browser.get("/login").await;
+    browser.post("/login", &[("username", "ada"), ("password", "canary guess")]).await;
     program.kill().await.expect("it ends");
 
     let log = fs::read_to_string(path).expect("a log");
     let is_ours = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).expect("every line is JSON");
-        line["span"]["request_id"] == page.header("x-request-id") && line["status"] == 303
+        line["span"]["request.id"] == page.header("x-request-id")
+            && line["http.response.status_code"] == 303
+            && line["http.route"] == "/memories/new"
+            && line["duration_ms"].is_f64()
     };
     assert!(log.lines().any(is_ours), "the request is found by its id");
+    for event in ["registered", "connected", "disconnected", "signed_out", "sign_in_failed"] {
+        assert_eq!(log.matches(&format!(r#""event":"{event}""#)).count(), 1, "OPS-04: {event}");
+    }
     let mut secrets: Vec<String> = ["canary", CLIENT_SECRET, KEY].map(str::to_owned).into();
     secrets.extend(house.server.memo().issued.clone());
     secrets.extend(browser.cookies().into_values());

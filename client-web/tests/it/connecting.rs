@@ -56,6 +56,7 @@ async fn every_refusal_of_the_server_is_a_page_that_says_what_to_do(pool: PgPool
 
     for (trouble, status, words) in refusals() {
         house.server.trouble("/api/user-tokens/user-token", trouble);
+        house.execute("DELETE FROM attempts").await;
         let page = browser.post("/connect", &[]).await;
 
         assert_eq!(page.status.as_u16(), status, "{words}");

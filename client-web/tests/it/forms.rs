@@ -28,47 +28,82 @@ async fn signing_in_needs_the_token_of_the_same_session_log_01(pool: PgPool) {
     assert_eq!(house.number("SELECT count(*) FROM sessions WHERE person_id IS NOT NULL").await, 1);
 }
 
+/// Every path of the application that takes this method, as the router names them.
+fn paths(method: &str) -> Vec<String> {
+    let routes = include_str!("../../src/router.rs").split(".route(\"").skip(1).map(|rest| rest.split_once('"').expect("a path"));
+    let takes = |rest: &str| {
+        let rest = rest.split("\n        .").next().unwrap_or_default();
+        rest.contains(&format!(" {method}(")) || rest.contains(&format!(".{method}("))
+    };
+    let found: Vec<String> = routes.filter(|(_, rest)| takes(rest)).map(|(path, _)| path.to_owned()).collect();
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// A path with something in the places where an id belongs.
+fn filled(path: &str, id: &str) -> String {
+    path.replace("{id}", id).replace("{tag}", "x").replace("{name}", "y")
+}
+
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn no_form_does_anything_without_its_token_web_03(pool: PgPool) {
     let house = House::open(pool).await;
     let browser = house.connected("ada").await;
     let created = browser.write("tea").await;
-    let path = created.location().split('?').next().expect("a path").to_owned();
+    let id = created.location().split('?').next().and_then(|path| path.rsplit('/').next()).expect("an id").to_owned();
     let calls = house.server.memo().tool_calls;
     let grace = house.member("grace").await;
-    let paths = [
-        "/logout".to_owned(),
-        "/profile".to_owned(),
-        "/groups".to_owned(),
-        "/profile/public".to_owned(),
-        "/profile/password".to_owned(),
-        "/profile/delete".to_owned(),
-        "/groups/00000000-0000-4000-8000-000000000000".to_owned(),
-        "/connect".to_owned(),
-        "/connections/disconnect".to_owned(),
-        "/memories/new".to_owned(),
-        format!("{path}/edit"),
-        format!("{path}/delete"),
-        format!("{path}/restore"),
-        format!("{path}/sharing"),
-        "/memories/undo".to_owned(),
-        "/memories/preview".to_owned(),
-        format!("{path}/permission"),
-    ];
+    // These three are for strangers, and the last has no token: nothing but a cookie is at stake.
+    let of_strangers = ["/login", "/register", "/language"];
 
-    for path in &paths {
+    for path in paths("post").iter().filter(|path| !of_strangers.contains(&path.as_str())) {
+        let path = filled(path, &id);
         for csrf in ["", &grace.csrf()] {
             let fields = [("text", "mine"), ("permission", "public"), ("csrf", csrf)];
-            let page = browser.post_raw(path, &fields, &[]).await;
+            let page = browser.post_raw(&path, &fields, &[]).await;
 
-            assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}");
-            assert_eq!(page.text_area(), "mine", "what was written can be copied");
+            assert_eq!(page.status, StatusCode::FORBIDDEN, "WEB-03: {path}");
+            assert!(path == "/import" || page.text_area() == "mine", "{path}: what was written can be copied");
         }
     }
 
     assert_eq!(house.server.memo().tool_calls, calls);
     assert_eq!(house.number("SELECT count(*) FROM connections").await, 1);
     assert_eq!(browser.get("/connections").await.status, StatusCode::OK, "still signed in");
+}
+
+/// Everything that is stored, but for the counters of limits and the moment at which somebody was last seen.
+async fn stored(house: &House) -> String {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'attempts' ORDER BY 1",
+    )
+    .fetch_all(&house.pool)
+    .await
+    .expect("tables");
+    let mut all = String::new();
+    for table in tables {
+        let sql = format!("SELECT coalesce(string_agg(a_row::text, ' ' ORDER BY a_row::text), '') FROM {table} a_row");
+        let rows: String = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&house.pool).await.expect("rows");
+        all += &format!("{table}: {rows}\n");
+    }
+    all
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn reading_any_page_stores_nothing_web_03(pool: PgPool) {
+    let house = House::open(pool).await;
+    let browser = house.connected("ada").await;
+    let (before, revoked) = (stored(&house).await, house.server.memo().revoked.len());
+
+    for path in paths("get") {
+        let path = filled(&path, "00000000-0000-4000-8000-000000000000");
+        for somebody in [&browser, &house.stranger()] {
+            somebody.get(&path).await;
+            assert_eq!(stored(&house).await, before, "WEB-03: {path}");
+        }
+    }
+
+    assert_eq!(house.server.memo().revoked.len(), revoked);
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

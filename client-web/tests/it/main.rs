@@ -26,3 +26,4 @@ mod settings;
 mod sharing;
 mod signing_in;
 mod transfers;
+mod whose_account;

@@ -77,6 +77,9 @@ async fn a_server_that_is_away_is_not_stormed_web_12(pool: PgPool) {
     assert!(pages.iter().all(|page| page.status == StatusCode::SERVICE_UNAVAILABLE));
     assert!(pages.iter().all(|page| page.header("retry-after") == "5" && page.contains("Sign out")));
     assert!(house.server.memo().refreshes < 20);
+    let before = house.server.memo().refreshes;
+    browser.get("/memories").await;
+    assert_eq!(house.server.memo().refreshes - before, 2, "WEB-12: two tries, not more");
     house.server.no_more_trouble();
     assert_eq!(browser.get("/memories").await.status, StatusCode::OK, "nothing was lost");
 }

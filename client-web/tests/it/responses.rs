@@ -37,13 +37,19 @@ async fn under_https_the_cookie_is_a_host_cookie_and_hsts_is_on_log_03_web_11(po
     let browser = house.stranger();
 
     let page = browser.get("/login").await;
+    let registered = browser.post("/register", &[("username", "ada"), ("password", crate::kit::PASSWORD)]).await;
+    let chosen = house.stranger().post("/language", &[("language", "de")]).await;
 
-    let cookie = page.header("set-cookie");
-    assert!(cookie.starts_with("__Host-picard_web="), "{cookie}");
-    for part in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-        assert!(cookie.contains(part), "{part}: {cookie}");
+    for (page, name) in
+        [(&page, "__Host-picard_web_form="), (&registered, "__Host-picard_web="), (&chosen, "__Host-picard_language=de")]
+    {
+        let cookie = page.header("set-cookie");
+        assert!(cookie.starts_with(name), "{cookie}");
+        for part in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.contains(part), "{part}: {cookie}");
+        }
+        assert!(!cookie.contains("Domain"));
     }
-    assert!(!cookie.contains("Domain"));
     assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
     assert_eq!(house.web.public_url(), "https://web.example");
 }
@@ -52,11 +58,15 @@ async fn under_https_the_cookie_is_a_host_cookie_and_hsts_is_on_log_03_web_11(po
 async fn on_plain_http_the_cookie_has_another_name_log_03_web_11(pool: PgPool) {
     let house = House::open(pool).await;
 
-    let page = house.stranger().get("/login").await;
+    let browser = house.stranger();
+    let page = browser.get("/login").await;
+    let registered = browser.post("/register", &[("username", "ada"), ("password", crate::kit::PASSWORD)]).await;
 
-    let cookie = page.header("set-cookie");
-    assert!(cookie.starts_with("picard_web_session=") && !cookie.contains("Secure"), "{cookie}");
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
+    for (page, name) in [(&page, "picard_web_form="), (&registered, "picard_web_session=")] {
+        let cookie = page.header("set-cookie");
+        assert!(cookie.starts_with(name) && !cookie.contains("Secure"), "{cookie}");
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
+    }
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]

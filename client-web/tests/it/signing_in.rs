@@ -76,6 +76,44 @@ async fn failed_sign_ins_are_limited_over_all_replicas_log_07_log_08(pool: PgPoo
 }
 
 #[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn people_behind_a_proxy_are_counted_one_by_one_log_07(pool: PgPool) {
+    let house = House::open_with(pool, &["--trusted-proxies=127.0.0.0/8,::1,192.0.2.0/24"]).await;
+    house.member("ada").await;
+    let (eve, ada) = (house.stranger(), house.stranger());
+    eve.get("/login").await;
+    ada.get("/login").await;
+    let send = async |browser: &Browser, password: &str, from: &str| {
+        let fields = [("csrf", &*browser.csrf()), ("username", "ada"), ("password", password)].map(|(a, b)| (a, b.to_owned()));
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post_raw("/login", &fields, &[("x-forwarded-for", from)]).await.status
+    };
+
+    for _ in 0..10 {
+        send(&eve, "wrong", "203.0.113.9, 192.0.2.7").await;
+    }
+
+    let invented = "198.51.100.1, 203.0.113.9, 192.0.2.7";
+    assert_eq!(send(&eve, PASSWORD, invented).await, StatusCode::TOO_MANY_REQUESTS, "LOG-07");
+    assert_eq!(send(&ada, PASSWORD, "198.51.100.1, 192.0.2.7").await, StatusCode::SEE_OTHER, "LOG-07: nobody locks her out");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
+async fn an_address_that_tries_many_accounts_is_stopped_log_07(pool: PgPool) {
+    let house = House::open(pool).await;
+    house.member("ada").await;
+    let browser = house.stranger();
+    browser.get("/login").await;
+    try_as(&browser, "eve", "wrong").await;
+    house.execute("UPDATE attempts SET count = 100").await;
+
+    let page = try_as(&browser, "ada", PASSWORD).await;
+
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS, "LOG-07");
+    let wait: u64 = page.header("retry-after").parse().expect("seconds");
+    assert!((61..=600).contains(&wait), "the address waits for its ten minutes: {wait}");
+}
+
+#[sqlx::test(migrator = "picard_web::MIGRATOR")]
 async fn successful_sign_ins_do_not_count(pool: PgPool) {
     let house = House::open(pool).await;
     house.member("ada").await;

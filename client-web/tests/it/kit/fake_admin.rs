@@ -36,15 +36,36 @@ pub(super) async fn users(headers: HeaderMap) -> Response {
 }
 
 pub(super) async fn clients(headers: HeaderMap) -> Response {
-    let client = json!({
-        "client_id": CLIENT_ID, "client_name": "My <b>editor</b>", "redirect_uris": ["https://e.example/cb"],
-        "scopes": ["memories:read"], "is_confidential": true,
-    });
-    told(&headers, json!({"clients": [client], "next_cursor": null}))
+    let client = |id: &str, name: &str| {
+        json!({
+            "client_id": id, "client_name": name, "redirect_uris": ["https://e.example/cb"], "scopes": ["memories:read"],
+            "is_confidential": true,
+        })
+    };
+    let (ours, other) = (client(CLIENT_ID, "Picard web"), client("00000000-0000-0000-0000-00000000000e", "My <b>editor</b>"));
+    told(&headers, json!({"clients": [ours, other], "next_cursor": null}))
+}
+
+/// The one client that was registered.
+pub(super) async fn client(State(memo): State<Shared>, headers: HeaderMap) -> Response {
+    let client = memo.lock().expect("a lock").client.clone();
+    if is_administrator(&headers) && client.is_null() { StatusCode::NOT_FOUND.into_response() } else { told(&headers, client) }
+}
+
+pub(super) async fn update(State(memo): State<Shared>, headers: HeaderMap, Json(mut body): Json<Value>) -> Response {
+    if let Some(response) = troubled(&memo, "/api/admin").await {
+        return response;
+    }
+    if !is_administrator(&headers) {
+        return refused();
+    }
+    body["client_id"] = json!(CLIENT_ID);
+    memo.lock().expect("a lock").client = body.clone();
+    Json(body).into_response()
 }
 
 pub(super) async fn change(State(memo): State<Shared>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    if let Some(response) = troubled(&memo, "/api/admin") {
+    if let Some(response) = troubled(&memo, "/api/admin").await {
         return response;
     }
     if !is_administrator(&headers) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{get, patch, post, put};
 use axum::{Form, Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub(crate) enum Trouble {
     Says(u16, Value),
     /// It answers something that is no JSON.
     Babbles(String),
+    /// It takes the request and says nothing.
+    Hangs,
 }
 
 /// What the server knows and has seen.
@@ -62,6 +64,8 @@ pub(crate) struct Memo {
     pub(crate) blocks: HashSet<Uuid>,
     /// What administrators did: method and path.
     pub(crate) administered: Vec<String>,
+    /// This application, as it is registered.
+    pub(crate) client: Value,
     pub(crate) mints: Vec<Value>,
     pub(crate) refreshes: usize,
     /// Codes that wait, with whose they are and their challenge.
@@ -124,7 +128,7 @@ impl FakeServer {
             .route("/api/admin/users/{id}", patch(fake_admin::change).delete(fake_admin::change))
             .route("/api/admin/tokens/revoke", post(fake_admin::change))
             .route("/api/admin/clients", get(fake_admin::clients))
-            .route("/api/admin/clients/{id}", delete(fake_admin::change))
+            .route("/api/admin/clients/{id}", get(fake_admin::client).put(fake_admin::update).delete(fake_admin::change))
             .route("/api/admin/clients/{id}/secret", post(fake_admin::secret))
             .route("/api/admin/clients/register", post(register))
             .with_state(memo.clone());
@@ -171,9 +175,10 @@ impl FakeServer {
     }
 }
 
-pub(super) fn troubled(memo: &Shared, path: &str) -> Option<Response> {
-    let trouble = memo.lock().expect("a lock").troubles.get(path).cloned();
-    trouble.map(|trouble| match trouble {
+pub(super) async fn troubled(memo: &Shared, path: &str) -> Option<Response> {
+    let trouble = memo.lock().expect("a lock").troubles.get(path).cloned()?;
+    Some(match trouble {
+        Trouble::Hangs => std::future::pending().await,
         Trouble::Says(status, body) => {
             (StatusCode::from_u16(status).expect("a status"), [("retry-after", "7")], Json(body)).into_response()
         }
@@ -197,7 +202,7 @@ fn grant(memo: &mut Memo, person: Uuid) -> Value {
 }
 
 async fn mint(State(memo): State<Shared>, Json(body): Json<Value>) -> Response {
-    if let Some(response) = troubled(&memo, "/api/user-tokens/user-token") {
+    if let Some(response) = troubled(&memo, "/api/user-tokens/user-token").await {
         return response;
     }
     if body["client_id"] != CLIENT_ID || body["client_secret"] != CLIENT_SECRET {
@@ -223,6 +228,7 @@ fn knows(headers: &HeaderMap) -> bool {
 async fn metadata(State(memo): State<Shared>, headers: HeaderMap) -> Response {
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     troubled(&memo, "/.well-known/oauth-authorization-server")
+        .await
         .unwrap_or_else(|| Json(metadata_of(&format!("http://{host}"))).into_response())
 }
 
@@ -252,7 +258,7 @@ async fn token(state: State<Shared>, headers: HeaderMap, Form(form): Form<HashMa
 
 async fn refresh(State(memo): State<Shared>, headers: HeaderMap, Form(form): Form<HashMap<String, String>>) -> Response {
     memo.lock().expect("a lock").refreshes += 1;
-    if let Some(response) = troubled(&memo, "/token") {
+    if let Some(response) = troubled(&memo, "/token").await {
         return response;
     }
     if !knows(&headers) {
@@ -271,7 +277,7 @@ async fn refresh(State(memo): State<Shared>, headers: HeaderMap, Form(form): For
 }
 
 async fn revoke(State(memo): State<Shared>, Form(form): Form<HashMap<String, String>>) -> Response {
-    if let Some(response) = troubled(&memo, "/revoke") {
+    if let Some(response) = troubled(&memo, "/revoke").await {
         return response;
     }
     let mut memo = memo.lock().expect("a lock");
@@ -280,18 +286,20 @@ async fn revoke(State(memo): State<Shared>, Form(form): Form<HashMap<String, Str
     StatusCode::OK.into_response()
 }
 
-async fn register(headers: HeaderMap, Json(body): Json<Value>) -> Response {
+async fn register(State(memo): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     if !fake_admin::is_administrator(&headers) {
         return problem(StatusCode::UNAUTHORIZED, "invalid_client");
     }
     assert_eq!(body["is_confidential"], true);
-    assert_eq!(body["scopes"], json!(["memories:read", "memories:write"]));
+    let mut client = body;
+    client["client_id"] = json!(CLIENT_ID);
+    memo.lock().expect("a lock").client = client;
     (StatusCode::CREATED, Json(json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}))).into_response()
 }
 
 async fn tools(State(memo): State<Shared>, headers: HeaderMap, Json(call): Json<Value>) -> Response {
     memo.lock().expect("a lock").tool_calls += 1;
-    if let Some(response) = troubled(&memo, "/api/tools") {
+    if let Some(response) = troubled(&memo, "/api/tools").await {
         return response;
     }
     let mut memo = memo.lock().expect("a lock");

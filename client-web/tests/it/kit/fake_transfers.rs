@@ -17,7 +17,7 @@ pub(super) async fn import(
     Query(query): Query<HashMap<String, String>>,
     body: String,
 ) -> Response {
-    if let Some(response) = troubled(&memo, "/api/memories/import") {
+    if let Some(response) = troubled(&memo, "/api/memories/import").await {
         return response;
     }
     let mut memo = memo.lock().expect("a lock");
@@ -44,7 +44,7 @@ pub(super) async fn export(
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(response) = troubled(&memo, "/api/memories/export") {
+    if let Some(response) = troubled(&memo, "/api/memories/export").await {
         return response;
     }
     match bearer(&memo.lock().expect("a lock"), &headers) {

@@ -196,7 +196,7 @@ impl Programs<'_> {
         if self.replicas <= 1 {
             return Ok(vec![self.web(Vec::new()).await?]);
         }
-        let of_web = || vec![("WEB_ADDR", ANY_PORT.to_owned())];
+        let of_web = || vec![("WEB_ADDR", ANY_PORT.to_owned()), ("TRUSTED_PROXIES", self.trusted())];
         let webs = try_join_all((0..self.replicas).map(|_| self.web(of_web()))).await?;
         let addresses = webs.iter().map(RunningWeb::address).collect();
         proxies.push(RoundRobin::start(self.known.web_address, addresses).await?);
@@ -208,10 +208,14 @@ impl Programs<'_> {
         web.map_err(|error| Problem::from_error("start picard-web", &error))
     }
 
+    /// Whom a replica believes: the proxy in front of it, and whoever is named besides.
+    fn trusted(&self) -> String {
+        self.environment.get("TRUSTED_PROXIES").map_or_else(|| PROXY.to_owned(), |more| format!("{PROXY},{more}"))
+    }
+
     /// What is different for a replica of the server: its address, whom it believes, and only one tells figures.
     fn of_server(&self, number: u8) -> Vec<Setting> {
-        let trusted = self.environment.get("TRUSTED_PROXIES").map_or_else(|| PROXY.to_owned(), |more| format!("{PROXY},{more}"));
-        let mut instead = vec![("SERVER_ADDR", ANY_PORT.to_owned()), ("TRUSTED_PROXIES", trusted)];
+        let mut instead = vec![("SERVER_ADDR", ANY_PORT.to_owned()), ("TRUSTED_PROXIES", self.trusted())];
         if number > 0 {
             instead.push(("METRICS_ADDR", "off".to_owned()));
         }

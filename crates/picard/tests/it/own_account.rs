@@ -39,4 +39,15 @@ async fn a_person_connects_with_their_own_account_at_the_server() {
     browser.see("You are connected.").await;
     browser.see("cello").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    // Another person takes the name here that the account has there (WEB-10).
+    browser.click(".menu > summary").await;
+    browser.press("Sign out").await;
+    browser.see("You are signed out.").await;
+    register(&browser, "laforge").await;
+    browser.press("Connect").await;
+    browser.see("This account belongs to somebody already").await;
+    browser.open("/memories").await;
+    browser.arrive("/connect").await;
+    assert!(!browser.text().await.contains("cello"), "WEB-10: nobody else's memories");
 }
