@@ -8,7 +8,7 @@ use picard_domain::commands::{MemoryFilter, QueryMemory};
 use picard_domain::query::{SearchHit, SearchHits, SearchMode, SearchScope};
 use picard_domain::ranking::{Fusion, Occurrences, bm25};
 use picard_domain::words::words_of_query;
-use picard_domain::{Caller, Error, Memory, Reach, Scope, Vector};
+use picard_domain::{Caller, Error, Memory, Reach, Scope, UserId, Vector};
 use picard_storage::memories::{KeywordHits, Near, VectorQuery, WordQuery};
 use uuid::Uuid;
 
@@ -50,6 +50,16 @@ pub(crate) struct Search<'a> {
     pub(crate) filter: &'a MemoryFilter,
     pub(crate) min_score: Option<f64>,
     pub(crate) limit: usize,
+}
+
+impl Search<'_> {
+    /// Whose memories are searched, if they are all one person's.
+    fn owner(&self) -> Option<UserId> {
+        match self.reaches[..] {
+            [reach] => self.filter.user_id.or(reach.owner()),
+            _ => self.filter.user_id,
+        }
+    }
 }
 
 impl App {
@@ -159,7 +169,11 @@ impl App {
         words.extend(by_word.iter().copied());
         let mut similarities: HashMap<Uuid, f64> = near.rows.iter().map(|row| (row.memory_id, row.similarity)).collect();
         let others: Vec<Uuid> = by_word.iter().map(|(id, _)| *id).filter(|id| !similarities.contains_key(id)).collect();
-        let more = self.0.store.similarities(caller.user_id, &others, &self.vector_query(&vector, None, depth, true)).await?;
+        let more = self
+            .0
+            .store
+            .similarities(caller.user_id, search.owner(), &others, &self.vector_query(&vector, None, depth, true))
+            .await?;
         similarities.extend(more.into_iter().map(|row| (row.memory_id, row.similarity)));
         let parts = |id: &Uuid| (similarities.get(id).copied(), words.get(id).copied().unwrap_or_default());
         let nearest = near.rows.iter().take(depth).map(|row| row.memory_id);
@@ -180,7 +194,7 @@ impl App {
             // Estimates order what is found; what is told is exact.
             let ids: Vec<Uuid> = ranking.best.iter().map(|found| found.id).collect();
             let wanted = self.vector_query(&vector, None, depth, false);
-            let exact = self.0.store.similarities(caller.user_id, &ids, &wanted).await?;
+            let exact = self.0.store.similarities(caller.user_id, search.owner(), &ids, &wanted).await?;
             let exact: HashMap<Uuid, f64> = exact.into_iter().map(|row| (row.memory_id, row.similarity)).collect();
             ranking.best.iter_mut().for_each(|found| found.similarity = exact.get(&found.id).copied());
         }

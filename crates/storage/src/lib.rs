@@ -26,6 +26,7 @@ pub mod key_rotation;
 mod limits;
 pub mod mcp_sessions;
 pub mod memories;
+mod missing_embeddings;
 mod once;
 pub mod people;
 pub mod personas;

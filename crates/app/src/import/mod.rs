@@ -62,7 +62,7 @@ impl App {
             self.0.store.create_import(&new).await?;
             let outcome = self.queue_rows(&new, format, source, key).await;
             if outcome.as_ref().ok() != Some(&new.id) {
-                self.0.store.delete_import(new.id).await?;
+                self.0.store.delete_import(&new).await?;
                 return outcome;
             }
             self.0.imports.notify_one();

@@ -4,7 +4,7 @@ use picard_domain::commands::MemoryFilter;
 use picard_domain::page::{Order, Position, Sort};
 use picard_domain::{Error, Memory, MemoryId, Reach, Timestamp, UserId};
 
-use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
+use super::{Decryptor, MemoryRow, Query, push_filter, push_reach, select_memories};
 use crate::Store;
 use crate::error::storage_error;
 
@@ -45,17 +45,29 @@ impl Store {
     /// # Errors
     /// As every statement, and [`Error::Internal`] when its text cannot be decrypted.
     pub async fn memory(&self, reach: Reach, id: MemoryId) -> Result<Option<Memory>, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = "));
-        query.push_bind(id.0).push(" AND ");
-        push_reach(&mut query, reach);
-        let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
-        let Some(row) = row else {
+        let Some(row) = self.memory_row(reach, id).await? else {
             return Ok(None);
         };
         let mut memories = [Decryptor::new(self).open(row, reach.reader())?];
         self.add_shares(reach.reader(), &mut memories).await?;
         let [memory] = memories;
         Ok(Some(memory))
+    }
+
+    /// An id does not say whose memory it is, so the reader's own are looked at first: those lie together.
+    async fn memory_row(&self, reach: Reach, id: MemoryId) -> Result<Option<MemoryRow>, Error> {
+        let reader = reach.reader();
+        let places = if matches!(reach, Reach::Visible { .. }) { vec![Reach::Own(reader), reach] } else { vec![reach] };
+        for reach in places {
+            let mut query = select_memories(reach.owner());
+            query.push("m.id = ").push_bind(id.0).push(" AND ");
+            push_reach(&mut query, reach);
+            let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
     }
 
     /// The owner of a memory that is within reach.
@@ -75,7 +87,7 @@ impl Store {
     /// # Errors
     /// As every statement.
     pub async fn memories(&self, reach: Reach, filter: &MemoryFilter, page: PageRequest) -> Result<Page, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE "));
+        let mut query = select_memories(filter.user_id.or(reach.owner()));
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
         push_page(&mut query, page);
