@@ -68,8 +68,8 @@ impl App {
     ) -> Result<(), Error> {
         let store = &self.0.store;
         let done = store.finish_embeddings(model, embedded, ends_jobs).await?;
-        for (text, vectors) in embedded.iter().filter(|(text, _)| !done.contains(&text.memory_id)) {
-            store.finish_embedding(text.memory_id, text.text_version, model, vectors, ends_jobs).await?;
+        for (text, vectors) in embedded.iter().filter(|(text, _)| !done.contains(&text.of.memory_id)) {
+            store.finish_embedding(text.of, model, vectors, ends_jobs).await?;
         }
         Ok(())
     }
@@ -216,17 +216,17 @@ impl EmbeddingWorker {
         if let ([text], EmbedError::Rejected(_) | EmbedError::InvalidAnswer(_)) = (pending, error)
             && (matches!(error, EmbedError::Rejected(_)) || text.attempts >= MOST_ATTEMPTS)
         {
-            tracing::warn!(memory.id = %text.memory_id, reason, "A text cannot be embedded.");
+            tracing::warn!(memory.id = %text.of.memory_id, reason, "A text cannot be embedded.");
             self.app.0.tally.add(Counted::Embeddings, "text", "refused", 1);
-            return store.fail_embedding(model, text.memory_id, text.text_version, &reason).await;
+            return store.fail_embedding(model, text.of, &reason).await;
         }
         if !self.app.0.embedding.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(reason, "Embeddings cannot be made at the moment; memories are stored and wait.");
         }
         self.app.0.tally.add(Counted::Embeddings, "text", "postponed", pending.len());
         let attempts = pending.iter().map(|text| text.attempts).max().unwrap_or(1);
-        let ids: Vec<MemoryId> = pending.iter().map(|text| text.memory_id).collect();
-        store.postpone_embeddings(model, &ids, pause(attempts, error), &reason).await
+        let texts: Vec<_> = pending.iter().map(|text| text.of).collect();
+        store.postpone_embeddings(model, &texts, pause(attempts, error), &reason).await
     }
 }
 

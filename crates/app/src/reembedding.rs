@@ -68,7 +68,7 @@ impl Reembedding {
         match self.embed(model, std::slice::from_ref(text)).await {
             Ok(()) => self.done += 1,
             Err(Failure::Refused) => {
-                tracing::warn!(memory.id = %text.memory_id, "A text cannot be embedded.");
+                tracing::warn!(memory.id = %text.of.memory_id, "A text cannot be embedded.");
                 self.failed += 1;
             }
             Err(Failure::Away(error)) => return Err(error),

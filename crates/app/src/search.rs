@@ -8,7 +8,7 @@ use picard_domain::commands::{MemoryFilter, QueryMemory};
 use picard_domain::query::{SearchHit, SearchHits, SearchMode, SearchScope};
 use picard_domain::ranking::{Fusion, Occurrences, bm25};
 use picard_domain::words::words_of_query;
-use picard_domain::{Caller, Error, Memory, Reach, Scope, Vector};
+use picard_domain::{Caller, Error, Memory, Reach, Scope, UserId, Vector};
 use picard_storage::CurrentIndex;
 use picard_storage::memories::{KeywordHits, Near, VectorQuery, WordQuery};
 use uuid::Uuid;
@@ -53,6 +53,16 @@ pub(crate) struct Search<'a> {
     pub(crate) filter: &'a MemoryFilter,
     pub(crate) min_score: Option<f64>,
     pub(crate) limit: usize,
+}
+
+impl Search<'_> {
+    /// Whose memories are searched, if they are all one person's.
+    fn owner(&self) -> Option<UserId> {
+        match self.reaches[..] {
+            [reach] => self.filter.user_id.or(reach.owner()),
+            _ => self.filter.user_id,
+        }
+    }
 }
 
 impl App {
@@ -167,7 +177,11 @@ impl App {
         words.extend(by_word.iter().copied());
         let mut similarities: HashMap<Uuid, f64> = near.rows.iter().map(|row| (row.memory_id, row.similarity)).collect();
         let others: Vec<Uuid> = by_word.iter().map(|(id, _)| *id).filter(|id| !similarities.contains_key(id)).collect();
-        let more = self.0.store.similarities(caller.user_id, &others, &self.vector_query(&vector, None, depth, true)).await?;
+        let more = self
+            .0
+            .store
+            .similarities(caller.user_id, search.owner(), &others, &self.vector_query(&vector, None, depth, true))
+            .await?;
         similarities.extend(more.into_iter().map(|row| (row.memory_id, row.similarity)));
         let parts = |id: &Uuid| (similarities.get(id).copied(), words.get(id).copied().unwrap_or_default());
         let nearest = near.rows.iter().take(depth).map(|row| row.memory_id);

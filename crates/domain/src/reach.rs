@@ -55,6 +55,15 @@ pub struct Standing<'a> {
 }
 
 impl Reach {
+    /// Whose memories it holds, if they are all one person's.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserId> {
+        match *self {
+            Self::Own(owner) | Self::VisibleOf { owner, .. } => Some(owner),
+            Self::Shared { .. } | Self::Public { .. } | Self::PublicOfOthers { .. } | Self::Visible { .. } => None,
+        }
+    }
+
     /// The person who reads.
     #[must_use]
     pub fn reader(&self) -> UserId {

@@ -1,6 +1,7 @@
 //! What people are asked on the consent page, what they have allowed, and the codes that come of it.
 
 use picard_domain::{AuthorizationRequestId, ClientId, Error, Scopes, Timestamp, UserId};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Store;
@@ -122,35 +123,37 @@ impl Store {
         .map_err(storage_error)
     }
 
-    /// Stores the code for a request that was allowed, and remembers the consent, in one statement.
+    /// Stores the code for a request that was allowed, and remembers the consent, in one transaction.
     ///
     /// # Errors
     /// As every statement.
     pub async fn allow(&self, request: &AuthorizationRequest, code: NewCode<'_>) -> Result<(), Error> {
+        let scopes = request.scopes.to_words();
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
         sqlx::query!(
-            "WITH consent AS (
-                 INSERT INTO consents AS c (user_id, client_id, redirect_host, scopes) VALUES ($2, $3, $10, $6)
-                 ON CONFLICT (user_id, client_id, redirect_host) DO UPDATE SET updated_at = now(),
-                     scopes = (SELECT array_agg(DISTINCT s ORDER BY s) FROM unnest(c.scopes || excluded.scopes) AS s)
-             )
-             INSERT INTO authorization_codes
-                 (code_hash, user_id, client_id, redirect_uri, redirect_uri_given, scopes, code_challenge, audience, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            code.hash.as_slice(),
+            "INSERT INTO consents (user_id, client_id, redirect_host, scopes) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
             request.user_id.0,
             request.client_id.0,
-            request.redirect_uri,
-            request.redirect_uri_given,
-            &request.scopes.to_words(),
-            request.code_challenge,
-            request.audience,
-            code.expires_at.as_offset_date_time(),
             code.redirect_host,
+            &scopes,
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await
-        .map(|_| ())
-        .map_err(storage_error)
+        .map_err(storage_error)?;
+        sqlx::query!(
+            "UPDATE consents SET updated_at = now(),
+                 scopes = (SELECT array_agg(DISTINCT s ORDER BY s) FROM unnest(consents.scopes || $4) AS s)
+             WHERE user_id = $1 AND client_id = $2 AND redirect_host = $3",
+            request.user_id.0,
+            request.client_id.0,
+            code.redirect_host,
+            &scopes,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
+        insert_code(&mut transaction, request, &code, &scopes).await?;
+        transaction.commit().await.map_err(storage_error)
     }
 
     /// What the person has allowed the client for this host; with no host, for all hosts together. Empty: nothing.
@@ -170,4 +173,30 @@ impl Store {
         .map_err(storage_error)?;
         Ok(Scopes::from_words(&words))
     }
+}
+
+async fn insert_code(
+    connection: &mut PgConnection,
+    request: &AuthorizationRequest,
+    code: &NewCode<'_>,
+    scopes: &[String],
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO authorization_codes
+             (code_hash, user_id, client_id, redirect_uri, redirect_uri_given, scopes, code_challenge, audience, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        code.hash.as_slice(),
+        request.user_id.0,
+        request.client_id.0,
+        request.redirect_uri,
+        request.redirect_uri_given,
+        scopes,
+        request.code_challenge,
+        request.audience,
+        code.expires_at.as_offset_date_time(),
+    )
+    .execute(connection)
+    .await
+    .map(|_| ())
+    .map_err(storage_error)
 }

@@ -153,7 +153,7 @@ impl Store {
             "INSERT INTO clients (id, name, redirect_uris, scopes, origin, auth_method, metadata_url, metadata_read_at)
              VALUES ($1, $2, $3, $4, 'metadata_document', 'none', $5, now())
              ON CONFLICT (metadata_url) DO UPDATE SET name = excluded.name, redirect_uris = excluded.redirect_uris,
-                 scopes = excluded.scopes, metadata_read_at = now()
+                 scopes = excluded.scopes, metadata_read_at = excluded.metadata_read_at
              RETURNING id, name, redirect_uris, scopes, secret_hash, origin, auth_method, metadata_url, default_scopes",
             ClientId::generate().0,
             name,

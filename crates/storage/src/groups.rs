@@ -60,9 +60,9 @@ impl Store {
         }
         let row = sqlx::query_as!(
             GroupRow,
-            r#"INSERT INTO groups (id, user_id, name)
-               SELECT $1, $2, $3 WHERE (SELECT count(*) FROM groups WHERE user_id = $2) < $4
-               RETURNING id, name, user_id AS owner_id, '{}'::uuid[] AS "members!", created_at"#,
+            r#"INSERT INTO groups AS new (id, user_id, name)
+               SELECT $1, $2, $3 WHERE (SELECT count(*) FROM groups g WHERE g.user_id = $2) < $4
+               RETURNING new.id, new.name, new.user_id AS owner_id, '{}'::uuid[] AS "members!", new.created_at"#,
             id.0,
             owner.0,
             name.as_str(),

@@ -93,6 +93,16 @@ pub struct ClaimedRows {
     numbers: Vec<i64>,
 }
 
+/// An import that somebody works on now.
+struct TakenImport {
+    id: Uuid,
+    user_id: Uuid,
+    client_id: Uuid,
+}
+
+/// So many imports that nobody works on are tried before giving up until the next look.
+const FREE_IMPORTS: i64 = 10;
+
 fn binding(import: ImportId, owner: UserId, number: i64) -> TextBinding {
     // Versions of texts count from 1, so that no row can pass for a text.
     TextBinding { memory_id: *import.0.as_bytes(), owner_id: *owner.0.as_bytes(), version: -number }
@@ -163,15 +173,21 @@ impl Store {
         }
         let errors = serde_json::to_value(&read.errors).map_err(Error::internal)?;
         let is_refused = new.stops && read.failed > 0;
+        if is_refused {
+            sqlx::query!("DELETE FROM import_rows WHERE import_id = $1 AND user_id = $2", new.id.0, new.user_id.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(storage_error)?;
+        }
         sqlx::query!(
-            "WITH gone AS (DELETE FROM import_rows WHERE import_id = $1 AND $6)
-             UPDATE imports SET total = $2, failed = $3, errors = $4, status = $5, run_after = now(), updated_at = now() WHERE id = $1",
+            "UPDATE imports SET total = $2, failed = $3, errors = $4, status = $5, run_after = now(), updated_at = now()
+             WHERE id = $1 AND user_id = $6",
             new.id.0,
             read.total,
             read.failed,
             errors,
             if is_refused { "failed" } else { "queued" },
-            is_refused,
+            new.user_id.0,
         )
         .execute(&mut *transaction)
         .await
@@ -184,8 +200,12 @@ impl Store {
     ///
     /// # Errors
     /// As every statement.
-    pub async fn delete_import(&self, id: ImportId) -> Result<(), Error> {
-        sqlx::query!("DELETE FROM imports WHERE id = $1", id.0).execute(&self.pool).await.map(|_| ()).map_err(storage_error)
+    pub async fn delete_import(&self, new: &NewImport) -> Result<(), Error> {
+        sqlx::query!("DELETE FROM imports WHERE id = $1 AND user_id = $2", new.id.0, new.user_id.0)
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(storage_error)
     }
 
     /// How an import of this person stands.
@@ -221,23 +241,45 @@ impl Store {
     /// # Errors
     /// [`Error::Internal`] when a row cannot be decrypted; as every statement.
     pub async fn claim_import(&self, limit: i64, lease: Duration) -> Result<Option<ClaimedRows>, Error> {
-        let import = sqlx::query!(
-            "UPDATE imports SET status = 'running', run_after = now() + make_interval(secs => $1), updated_at = now()
-             WHERE id = (SELECT id FROM imports WHERE status IN ('queued', 'running') AND run_after <= now()
-                         ORDER BY run_after LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING id, user_id, client_id",
-            lease.as_secs_f64(),
+        // A free import is looked for at all nodes, and taken at the one that has it (docs/scaling.md).
+        let free = sqlx::query!(
+            "SELECT id, user_id FROM imports WHERE status IN ('queued', 'running') AND run_after <= now() ORDER BY run_after LIMIT $1",
+            FREE_IMPORTS,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await
         .map_err(storage_error)?;
+        let mut import = None;
+        for candidate in free {
+            import = sqlx::query_as!(
+                TakenImport,
+                "UPDATE imports SET status = 'running', run_after = now() + make_interval(secs => $1), updated_at = now()
+                 WHERE user_id = $3 AND id = (
+                     SELECT id FROM imports
+                     WHERE id = $2 AND user_id = $3 AND status IN ('queued', 'running') AND run_after <= now() FOR UPDATE SKIP LOCKED)
+                 RETURNING id, user_id, client_id",
+                lease.as_secs_f64(),
+                candidate.id,
+                candidate.user_id,
+            )
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(storage_error)?;
+            if import.is_some() {
+                break;
+            }
+        }
         let Some(import) = import else { return Ok(None) };
         let (id, user_id) = (ImportId(import.id), UserId(import.user_id));
-        let rows =
-            sqlx::query!("SELECT number, ciphertext FROM import_rows WHERE import_id = $1 ORDER BY number LIMIT $2", id.0, limit)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(storage_error)?;
+        let rows = sqlx::query!(
+            "SELECT number, ciphertext FROM import_rows WHERE import_id = $1 AND user_id = $3 ORDER BY number LIMIT $2",
+            id.0,
+            limit,
+            user_id.0
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
         let key = self.data_key(user_id).await?.ok_or(Error::NotFound)?;
         let open = |number, ciphertext: &str| open_text(&key, &binding(id, user_id, number), ciphertext).map_err(Error::internal);
         let texts = rows.iter().map(|row| open(row.number, &row.ciphertext)).collect::<Result<_, _>>()?;
@@ -258,23 +300,28 @@ impl Store {
         skipped: i64,
     ) -> Result<bool, Error> {
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
-        let gone =
-            sqlx::query!("DELETE FROM import_rows WHERE import_id = $1 AND number = ANY ($2)", claimed.id.0, &claimed.numbers)
-                .execute(&mut *transaction)
-                .await
-                .map_err(storage_error)?
-                .rows_affected();
+        let gone = sqlx::query!(
+            "DELETE FROM import_rows WHERE import_id = $1 AND user_id = $3 AND number = ANY ($2)",
+            claimed.id.0,
+            &claimed.numbers,
+            claimed.user_id.0,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(storage_error)?
+        .rows_affected();
         if gone != claimed.numbers.len() as u64 {
             return Ok(false);
         }
         self.insert_memories(&mut transaction, writer, memories).await?;
         sqlx::query!(
             "UPDATE imports SET done = done + $2, skipped = skipped + $3, run_after = now(), updated_at = now(),
-                 status = CASE WHEN EXISTS (SELECT 1 FROM import_rows WHERE import_id = $1) THEN 'running' ELSE 'done' END
-             WHERE id = $1",
+                 status = CASE WHEN EXISTS (SELECT 1 FROM import_rows WHERE import_id = $1 AND user_id = $4) THEN 'running' ELSE 'done' END
+             WHERE id = $1 AND user_id = $4",
             claimed.id.0,
             i64::try_from(memories.len()).unwrap_or(0) + skipped,
             skipped,
+            claimed.user_id.0,
         )
         .execute(&mut *transaction)
         .await

@@ -27,6 +27,7 @@ mod known_keys;
 pub mod limits;
 pub mod mcp_sessions;
 pub mod memories;
+mod missing_embeddings;
 mod once;
 pub mod people;
 pub mod personas;

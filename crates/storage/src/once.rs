@@ -48,9 +48,9 @@ impl Store {
     ) -> Result<Option<T>, Error> {
         let key_hash = hash_token(once.key.as_str());
         let taken = sqlx::query_scalar!(
-            r#"INSERT INTO idempotency_keys (user_id, key_hash, request_hash) VALUES ($1, $2, $3)
-               ON CONFLICT (user_id, key_hash) DO UPDATE SET request_hash = EXCLUDED.request_hash, answer = NULL, created_at = now()
-                   WHERE idempotency_keys.created_at < now() - interval '24 hours'
+            r#"INSERT INTO idempotency_keys (user_id, key_hash, request_hash, created_at) VALUES ($1, $2, $3, now())
+               ON CONFLICT (user_id, key_hash) DO UPDATE SET request_hash = EXCLUDED.request_hash, answer = NULL, created_at = EXCLUDED.created_at
+                   WHERE EXCLUDED.created_at - idempotency_keys.created_at > interval '24 hours'
                RETURNING true AS "taken!""#,
             person.0,
             &key_hash,

@@ -112,7 +112,7 @@ impl Store {
         change(&mut persona);
         let updated_at = sqlx::query_scalar!(
             "UPDATE personas SET name = $2, description = $3, instructions = $4, tags = $5, model = $6, temperature = $7, top_n = $8, is_public = $9, updated_at = now()
-             WHERE id = $1 RETURNING updated_at",
+             WHERE id = $1 AND user_id = $10 RETURNING updated_at",
             id.0,
             persona.name.as_str(),
             persona.description.as_str(),
@@ -122,6 +122,7 @@ impl Store {
             persona.temperature.map(Temperature::get),
             i32::try_from(persona.top_n).unwrap_or(i32::MAX),
             persona.is_public,
+            owner.0,
         )
         .fetch_one(&mut *transaction)
         .await
@@ -234,7 +235,7 @@ impl Store {
         let name = sqlx::query_scalar!(
             // Who is not in the directory is not named either.
             r#"SELECT CASE WHEN u.is_listed OR u.id = $1 THEN coalesce(u.display_name, u.username) ELSE '' END AS "name!" FROM users u
-             WHERE u.id = $2 AND u.is_active AND (u.id = $1 OR NOT EXISTS (SELECT 1 FROM persona_blocks b WHERE b.user_id = u.id AND b.asker_id = $1))"#,
+             WHERE u.id = $2 AND u.is_active AND (u.id = $1 OR NOT EXISTS (SELECT 1 FROM persona_blocks b WHERE b.user_id = $2 AND b.asker_id = $1))"#,
             asker.0,
             person.0,
         )

@@ -1,10 +1,15 @@
 //! People as they see themselves, and as others find them in the directory.
 
+use std::collections::HashMap;
+
 use picard_domain::{Email, Error, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::Store;
 use crate::error::{storage_error, violated_constraint};
+
+/// So many personas of each person stand in the directory.
+const MOST_LISTED: usize = 20;
 
 /// An account as its person sees it.
 #[derive(Debug, Clone)]
@@ -172,10 +177,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(String, ListedPerson)>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT id, username, username_key, display_name,
-                    ARRAY(SELECT p.id FROM personas p WHERE p.user_id = users.id AND (p.is_public OR p.user_id = $1) ORDER BY p.created_at DESC, p.id DESC LIMIT 20) AS "persona_ids!",
-                    ARRAY(SELECT p.name FROM personas p WHERE p.user_id = users.id AND (p.is_public OR p.user_id = $1) ORDER BY p.created_at DESC, p.id DESC LIMIT 20) AS "persona_names!",
-                    EXISTS (SELECT 1 FROM persona_blocks b WHERE b.user_id = users.id AND b.asker_id = $1) AS "is_blocked!"
+            r#"SELECT id, username, username_key, display_name
              FROM users
              WHERE (is_listed OR id = $1) AND is_active
                AND (strpos(username_key, $2) > 0 OR strpos(lower(coalesce(display_name, '')), $2) > 0)
@@ -189,11 +191,38 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(storage_error)?;
+        let people: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut personas = self.personas_to_ask(reader, &people).await?;
         let listed = rows.into_iter().map(|row| {
-            let personas = row.persona_ids.into_iter().zip(row.persona_names).filter(|_| !row.is_blocked).collect();
+            let personas = personas.remove(&row.id).unwrap_or_default();
             let person = ListedPerson { id: UserId(row.id), username: row.username, display_name: row.display_name, personas };
             (row.username_key, person)
         });
         Ok(listed.collect())
+    }
+    /// The newest personas of each of these people that the reader may ask.
+    async fn personas_to_ask(&self, reader: UserId, people: &[Uuid]) -> Result<HashMap<Uuid, Vec<(Uuid, String)>>, Error> {
+        if people.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = sqlx::query!(
+            "SELECT p.user_id, p.id, p.name FROM personas p
+             WHERE p.user_id = ANY ($2) AND (p.is_public OR p.user_id = $1)
+               AND NOT EXISTS (SELECT 1 FROM persona_blocks b WHERE b.user_id = p.user_id AND b.asker_id = $1)
+             ORDER BY p.created_at DESC, p.id DESC",
+            reader.0,
+            people,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        let mut personas: HashMap<Uuid, Vec<(Uuid, String)>> = HashMap::new();
+        for row in rows {
+            let of_one = personas.entry(row.user_id).or_default();
+            if of_one.len() < MOST_LISTED {
+                of_one.push((row.id, row.name));
+            }
+        }
+        Ok(personas)
     }
 }

@@ -171,17 +171,42 @@ impl Store {
     /// # Errors
     /// As every statement.
     pub async fn purge_unused_clients(&self) -> Result<u64, Error> {
-        until_none_is_left!(
-            self,
+        let unused = sqlx::query_scalar!(
+            "SELECT c.id FROM clients c
+             WHERE c.origin <> 'administrator' AND coalesce(c.metadata_read_at, c.created_at) < now() - interval '24 hours'
+               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)
+               AND NOT EXISTS (SELECT 1 FROM authorization_codes a WHERE a.client_id = c.id)
+               AND NOT EXISTS (SELECT 1 FROM authorization_requests r WHERE r.client_id = c.id)
+             LIMIT $1",
             MOST,
-            "DELETE FROM clients WHERE id IN (
-                 SELECT c.id FROM clients c
-                 WHERE c.origin <> 'administrator' AND coalesce(c.metadata_read_at, c.created_at) < now() - interval '24 hours'
-                   AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)
-                   AND NOT EXISTS (SELECT 1 FROM authorization_codes a WHERE a.client_id = c.id)
-                   AND NOT EXISTS (SELECT 1 FROM authorization_requests r WHERE r.client_id = c.id)
-                 LIMIT $1)"
         )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(storage_error)?;
+        if unused.is_empty() {
+            return Ok(0);
+        }
+        let mut transaction = self.pool.begin().await.map_err(storage_error)?;
+        // Whoever begins to use one waits from here on; those that somebody has begun to use meanwhile stay.
+        sqlx::query!("SELECT id FROM clients WHERE id = ANY ($1) ORDER BY id FOR UPDATE", &unused)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+        let used = sqlx::query_scalar!(
+            r#"SELECT client_id AS "id!" FROM grants WHERE client_id = ANY ($1)
+               UNION ALL SELECT client_id FROM authorization_codes WHERE client_id = ANY ($1)
+               UNION ALL SELECT client_id FROM authorization_requests WHERE client_id = ANY ($1)"#,
+            &unused,
+        )
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
+        let gone = sqlx::query!("DELETE FROM clients WHERE id = ANY ($1) AND id <> ALL ($2)", &unused, &used)
+            .execute(&mut *transaction)
+            .await
+            .map_err(storage_error)?;
+        transaction.commit().await.map_err(storage_error)?;
+        Ok(gone.rows_affected())
     }
 }
 

@@ -63,7 +63,7 @@ impl App {
             within(LONGEST_BATCH, self.0.store.create_import(&new)).await?;
             let outcome = self.queue_rows(&new, format, source, key).await;
             if outcome.as_ref().ok() != Some(&new.id) {
-                within(LONGEST_BATCH, self.0.store.delete_import(new.id)).await?;
+                within(LONGEST_BATCH, self.0.store.delete_import(&new)).await?;
                 return outcome;
             }
             self.0.imports.notify_one();

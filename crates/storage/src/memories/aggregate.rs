@@ -84,7 +84,9 @@ impl Store {
             query.push(" AND m.category = ").push_bind(category.as_str().to_owned());
         }
         if let Some(hashes) = hashes {
-            query.push(" AND EXISTS (SELECT FROM memory_words w WHERE w.memory_id = m.id AND w.open_words && ");
+            query.push(
+                " AND EXISTS (SELECT FROM memory_words w WHERE w.user_id = m.user_id AND w.memory_id = m.id AND w.open_words && ",
+            );
             query.push_bind(hashes.to_vec()).push(" AND w.open_words @> ").push_bind(hashes.to_vec()).push(")");
         }
         query.push(" GROUP BY 1 HAVING count(DISTINCT m.user_id) >= ").push_bind(figures.least_people);

@@ -10,7 +10,7 @@ use sqlx::{Postgres, Transaction};
 use super::create::Writer;
 use super::shares::{drop_foreign_groups, replace_shares, shares_of};
 use super::words::WordHasher;
-use super::{COLUMNS, Decryptor, MemoryRow, binding};
+use super::{Decryptor, MemoryRow, binding, select_memories};
 use crate::Store;
 use crate::error::storage_error;
 
@@ -80,7 +80,7 @@ impl Store {
         if change.expected_version.is_some_and(|expected| expected != before.version) {
             return Err(Error::VersionMismatch { current: before.version });
         }
-        keep_version(&mut transaction, id).await?;
+        keep_version(&mut transaction, owner, id).await?;
         self.write_row(&mut transaction, writer, id, &key, before.version + 1, change).await?;
         let mut hasher = WordHasher::new(&key, open_words, true);
         self.write_words(&mut transaction, owner, id, &key, &before, change, &mut hasher).await?;
@@ -122,7 +122,7 @@ impl Store {
                  client_id = $10,
                  updated_at = $11,
                  changed_in = pg_current_xact_id()
-             WHERE id = $1",
+             WHERE id = $1 AND user_id = $12",
             id.0,
             version,
             change.text.as_ref().map(|(text, _)| seal(text)),
@@ -134,6 +134,7 @@ impl Store {
             change.expiration_date.flatten().map(Timestamp::as_offset_date_time),
             writer.client.map(|client| client.0),
             self.clock.now().as_offset_date_time(),
+            writer.owner.0,
         )
         .execute(&mut **transaction)
         .await
@@ -187,9 +188,8 @@ impl Store {
 
     /// Reads a memory of its owner inside the transaction that changes it.
     async fn read_in(&self, transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: MemoryId) -> Result<Memory, Error> {
-        let mut query =
-            super::Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = "));
-        query.push_bind(id.0);
+        let mut query = select_memories(Some(owner));
+        query.push("m.id = ").push_bind(id.0).push(" AND m.user_id = ").push_bind(owner.0);
         let row: MemoryRow = query.build_query_as().fetch_one(&mut **transaction).await.map_err(storage_error)?;
         let mut memory = Decryptor::new(self).open(row, owner)?;
         let mut lists = shares_of(&mut **transaction, owner, &[id.0]).await?;
@@ -242,12 +242,13 @@ async fn lock(transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: Me
     .ok_or(Error::NotFound)
 }
 
-async fn keep_version(transaction: &mut Transaction<'_, Postgres>, id: MemoryId) -> Result<(), Error> {
+async fn keep_version(transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: MemoryId) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO memory_versions (memory_id, user_id, version, ciphertext, text_version, permission, tags, category, expiration_date, client_id, changed_at)
          SELECT id, user_id, version, ciphertext, text_version, permission, tags, category, expiration_date, client_id, updated_at
-         FROM memories WHERE id = $1",
+         FROM memories WHERE id = $1 AND user_id = $2",
         id.0,
+        owner.0,
     )
     .execute(&mut **transaction)
     .await
@@ -267,9 +268,10 @@ async fn write_vectors(
             return Ok(());
         };
         return sqlx::query!(
-            "UPDATE memory_embeddings SET is_public = $2 WHERE memory_id = $1 AND is_public <> $2",
+            "UPDATE memory_embeddings SET is_public = $2 WHERE memory_id = $1 AND user_id = $3 AND is_public <> $2",
             id.0,
             permission == Permission::Public,
+            writer.owner.0,
         )
         .execute(&mut **transaction)
         .await
@@ -277,7 +279,7 @@ async fn write_vectors(
         .map_err(storage_error);
     };
     let vectors: Vec<HalfVector> = windows.iter().map(|vector| HalfVector::from_f32_slice(vector.as_slice())).collect();
-    sqlx::query!("DELETE FROM memory_embeddings WHERE memory_id = $1", id.0)
+    sqlx::query!("DELETE FROM memory_embeddings WHERE memory_id = $1 AND user_id = $2", id.0, writer.owner.0)
         .execute(&mut **transaction)
         .await
         .map_err(storage_error)?;
@@ -285,10 +287,10 @@ async fn write_vectors(
         return ask_for_embedding(transaction, writer.owner, id).await;
     }
     sqlx::query!(
-        "WITH done AS (DELETE FROM embedding_jobs WHERE memory_id = $1)
+        "WITH done AS (DELETE FROM embedding_jobs WHERE memory_id = $1 AND user_id = $2)
          INSERT INTO memory_embeddings (memory_id, user_id, model, position, embedding, bits, is_public)
          SELECT $1, $2, $3, w.position - 1, w.embedding, CASE WHEN vector_dims(w.embedding) > 512 THEN binary_quantize(w.embedding) END,
-                (SELECT m.permission = 'public' FROM memories m WHERE m.id = $1)
+                (SELECT m.permission = 'public' FROM memories m WHERE m.id = $1 AND m.user_id = $2)
          FROM unnest($4::halfvec[]) WITH ORDINALITY AS w (embedding, position)",
         id.0,
         writer.owner.0,
@@ -303,8 +305,8 @@ async fn write_vectors(
 
 async fn ask_for_embedding(transaction: &mut Transaction<'_, Postgres>, owner: UserId, id: MemoryId) -> Result<(), Error> {
     sqlx::query!(
-        "INSERT INTO embedding_jobs (memory_id, user_id) VALUES ($1, $2)
-         ON CONFLICT ON CONSTRAINT embedding_jobs_pkey DO UPDATE SET run_after = now(), attempts = 0, failed_at = NULL, last_error = NULL",
+        "INSERT INTO embedding_jobs (memory_id, user_id, run_after) VALUES ($1, $2, now())
+         ON CONFLICT ON CONSTRAINT embedding_jobs_pkey DO UPDATE SET run_after = EXCLUDED.run_after, attempts = 0, failed_at = NULL, last_error = NULL",
         id.0,
         owner.0,
     )

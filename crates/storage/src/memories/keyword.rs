@@ -110,7 +110,7 @@ impl Store {
         query.push(") WITH ORDINALITY AS q (word, place) ORDER BY q.place) AS counts, coalesce(true");
         push_filter(&mut query, filter);
         query.push(format_args!(
-            ", false) AS is_wanted FROM memory_words w JOIN memories m ON m.id = w.memory_id WHERE w.{column} && "
+            ", false) AS is_wanted FROM memory_words w JOIN memories m ON m.user_id = w.user_id AND m.id = w.memory_id WHERE w.{column} && "
         ));
         query.push_bind(hashes.clone());
         if let Reach::Own(owner) = reach {
@@ -130,7 +130,7 @@ impl Store {
         if let Reach::Own(owner) = reach {
             query.push("w.user_id = ").push_bind(owner.0);
         } else {
-            query.push("w.open_words IS NOT NULL AND EXISTS (SELECT FROM memories m WHERE m.id = w.memory_id AND ");
+            query.push("w.open_words IS NOT NULL AND EXISTS (SELECT FROM memories m WHERE m.user_id = w.user_id AND m.id = w.memory_id AND ");
             push_reach(&mut query, reach);
             query.push(")");
         }

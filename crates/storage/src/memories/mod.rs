@@ -34,13 +34,16 @@ use crate::Store;
 
 type Query = QueryBuilder<Postgres>;
 
-/// What every statement selects that gives memories back; `m` is the memory and `u` its owner.
+/// What every statement selects that gives memories back; `m` is the memory, `u` its owner, and `OWNER` their id.
 const COLUMNS: &str = "m.id, m.user_id, m.ciphertext, m.permission, m.tags, m.category, m.expiration_date, \
     coalesce(m.expiration_date <= now(), false) AS is_expired, m.version, m.text_version, m.created_at, m.updated_at, u.data_key, \
-    (SELECT CASE WHEN bool_and(j.failed_at IS NOT NULL) THEN 'failed' ELSE 'pending' END FROM embedding_jobs j WHERE j.memory_id = m.id HAVING count(*) > 0) \
+    (SELECT CASE WHEN bool_and(j.failed_at IS NOT NULL) THEN 'failed' ELSE 'pending' END FROM embedding_jobs j WHERE j.user_id = OWNER AND j.memory_id = m.id HAVING count(*) > 0) \
     AS embedding_status, \
-    (EXISTS (SELECT FROM memory_shared_users s WHERE s.memory_id = m.id AND s.user_id = m.user_id) \
-     OR EXISTS (SELECT FROM memory_shared_groups s WHERE s.memory_id = m.id AND s.user_id = m.user_id)) AS has_shares";
+    (EXISTS (SELECT FROM memory_shared_users s WHERE s.user_id = OWNER AND s.memory_id = m.id) \
+     OR EXISTS (SELECT FROM memory_shared_groups s WHERE s.user_id = OWNER AND s.memory_id = m.id)) AS has_shares";
+
+/// Where they come from.
+const FROM_MEMORIES: &str = " FROM memories m JOIN users u ON u.id = m.user_id WHERE ";
 
 #[derive(FromRow)]
 struct MemoryRow {
@@ -61,6 +64,30 @@ struct MemoryRow {
     embedding_status: Option<String>,
     /// Whether there are lists to be read, which is rare.
     has_shares: bool,
+}
+
+/// Appends what is selected of memories. With the owner named everywhere one node answers alone (docs/scaling.md).
+fn push_columns(query: &mut Query, owner: Option<UserId>) {
+    for (place, part) in COLUMNS.split("OWNER").enumerate() {
+        match owner {
+            _ if place == 0 => {}
+            Some(owner) => {
+                query.push_bind(owner.0);
+            }
+            None => {
+                query.push("m.user_id");
+            }
+        }
+        query.push(part);
+    }
+}
+
+/// Begins a statement that gives memories back, of one owner or of everybody.
+fn select_memories(owner: Option<UserId>) -> Query {
+    let mut query = Query::new("SELECT ");
+    push_columns(&mut query, owner);
+    query.push(FROM_MEMORIES);
+    query
 }
 
 /// What is bound into the ciphertext of a memory's text, so that a swapped row is noticed (ENC-05).
@@ -152,7 +179,7 @@ fn push_reach(query: &mut Query, reach: Reach) {
         }
         Reach::Shared { reader } => {
             query.push("(m.user_id <> ").push_bind(reader.0).push(" AND ");
-            push_shared(query, reader);
+            push_shared(query, reader, None);
             query.push(")");
         }
         // One's own public memories are found here too, expired ones if the filter asks for them.
@@ -170,31 +197,35 @@ fn push_reach(query: &mut Query, reach: Reach) {
         Reach::VisibleOf { reader, owner } => {
             query.push("m.user_id = ").push_bind(owner.0);
             query.push(format_args!(" AND ((m.permission = 'public' AND {ACTIVE}) OR "));
-            push_shared(query, reader);
+            push_shared(query, reader, Some(owner));
             query.push(")");
         }
         Reach::Visible { reader } => {
             query.push("(m.user_id = ").push_bind(reader.0);
             query.push(format_args!(" OR (m.permission = 'public' AND {ACTIVE}) OR "));
-            push_shared(query, reader);
+            push_shared(query, reader, None);
             query.push(")");
         }
     }
 }
 
-/// What is shared with the reader by name, or with a group that they own or are in.
-fn push_shared(query: &mut Query, reader: UserId) {
-    query.push(
-        "(m.permission = 'shared' AND (m.expiration_date IS NULL OR m.expiration_date > now()) AND m.id IN (
-             SELECT s.memory_id FROM memory_shared_users s WHERE s.person_id = ",
-    );
-    query.push_bind(reader.0);
-    query.push(
-        " UNION ALL SELECT s.memory_id FROM memory_shared_groups s JOIN group_members g ON g.group_id = s.group_id WHERE g.user_id = ",
-    );
-    query.push_bind(reader.0);
-    query.push(" UNION ALL SELECT s.memory_id FROM memory_shared_groups s JOIN groups g ON g.id = s.group_id WHERE g.user_id = ");
-    query.push_bind(reader.0).push("))");
+/// What is shared with the reader by name, or with a group that they own or are in; of one owner or of everybody.
+fn push_shared(query: &mut Query, reader: UserId, owner: Option<UserId>) {
+    const BY: [&str; 3] = [
+        "memory_shared_users s WHERE s.person_id = ",
+        "memory_shared_groups s JOIN group_members g ON g.group_id = s.group_id WHERE g.user_id = ",
+        "memory_shared_groups s JOIN groups g ON g.id = s.group_id WHERE g.user_id = ",
+    ];
+    query
+        .push("(m.permission = 'shared' AND (m.expiration_date IS NULL OR m.expiration_date > now()) AND (m.user_id, m.id) IN (");
+    for (place, by) in BY.into_iter().enumerate() {
+        query.push(if place == 0 { "" } else { " UNION ALL " }).push("SELECT s.user_id, s.memory_id FROM ").push(by);
+        query.push_bind(reader.0);
+        if let Some(owner) = owner {
+            query.push(" AND s.user_id = ").push_bind(owner.0);
+        }
+    }
+    query.push("))");
 }
 
 /// Narrows what is within reach by what was asked for.

@@ -167,7 +167,7 @@ impl Store {
         let ids: Vec<Uuid> = candidates.nearest.iter().map(|near| near.id).collect();
         let mut query = Query::new("SELECT e.memory_id, 1 - min(e.embedding <=> ");
         query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-        query.push(") AS similarity FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.memory_id = ANY (");
+        query.push(") AS similarity FROM memory_embeddings e JOIN memories m ON m.user_id = e.user_id AND m.id = e.memory_id WHERE e.memory_id = ANY (");
         query.push_bind(ids).push(") AND e.model = ").push_bind(wanted.model.to_owned()).push(" AND ");
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
@@ -203,7 +203,7 @@ impl Store {
         push_filter(&mut query, filter);
         // Beginning with the jobs, of which there are few as a rule.
         query.push(
-            ") - (SELECT count(DISTINCT m.id) FROM embedding_jobs j JOIN memories m ON m.id = j.memory_id WHERE j.model IN ('', ",
+            ") - (SELECT count(DISTINCT m.id) FROM embedding_jobs j JOIN memories m ON m.user_id = j.user_id AND m.id = j.memory_id WHERE j.model IN ('', ",
         );
         query.push_bind(model.to_owned()).push(") AND ");
         push_reach(&mut query, reach);
@@ -213,7 +213,7 @@ impl Store {
     }
 
     async fn has_more(&self, reach: Reach, filter: &MemoryFilter, than: i64) -> Result<bool, Error> {
-        let mut query = Query::new("SELECT count(*) FROM (SELECT FROM memories m WHERE ");
+        let mut query = Query::new("SELECT count(*) FROM (SELECT m.id FROM memories m WHERE ");
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
         query.push(" LIMIT ").push_bind(than).push(") AS counted");
@@ -235,7 +235,7 @@ impl Store {
         ));
         query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
         query.push(format_args!(
-            " AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE {condition} AND ",
+            " AS distance FROM memory_embeddings e JOIN memories m ON m.user_id = e.user_id AND m.id = e.memory_id WHERE {condition} AND ",
             condition = index.condition("e")
         ));
         push_reach(&mut query, reach);
@@ -246,20 +246,27 @@ impl Store {
         query.push_bind(i64::from(wanted.limit));
         let mut transaction = self.pool.begin().await.map_err(storage_error)?;
         // Go on until enough rows have passed the filter; sort what comes in nearly the right order.
-        let settings = "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', '200', true), \
-                        set_config('hnsw.max_scan_tuples', '100000', true), set_config('enable_sort', 'off', true), \
-                        set_config('enable_seqscan', 'off', true)";
+        // Citus hands on what SET sets, not what `set_config` does.
+        let settings = "SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = 200; \
+                        SET LOCAL hnsw.max_scan_tuples = 100000; SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off";
         transaction.execute(settings).await.map_err(storage_error)?;
         let rows = query.build_query_as().fetch_all(&mut *transaction).await.map_err(storage_error)?;
         transaction.commit().await.map_err(storage_error)?;
         Ok(rows)
     }
 
-    /// How similar these memories are, as far as they have embeddings. Whoever asks has found them within reach.
+    /// How similar these memories are, which the reader has found within reach, as far as they have embeddings; `owner`:
+    /// whose they all are, if it is one person's.
     ///
     /// # Errors
     /// As every statement.
-    pub async fn similarities(&self, reader: UserId, ids: &[Uuid], wanted: &VectorQuery<'_>) -> Result<Vec<NearRow>, Error> {
+    pub async fn similarities(
+        &self,
+        reader: UserId,
+        owner: Option<UserId>,
+        ids: &[Uuid],
+        wanted: &VectorQuery<'_>,
+    ) -> Result<Vec<NearRow>, Error> {
         let held = self.indexes.of_person(reader).filter(|_| wanted.may_estimate);
         let estimates = held.map(|held| held.similarities(wanted.model, wanted.vector.as_slice(), ids)).unwrap_or_default();
         let mut rows: Vec<NearRow> =
@@ -272,7 +279,11 @@ impl Store {
         let mut query = Query::new("SELECT memory_id, 1 - min(embedding <=> ");
         query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
         query.push(") AS similarity FROM memory_embeddings WHERE memory_id = ANY (").push_bind(ids);
-        query.push(") AND model = ").push_bind(wanted.model.to_owned()).push(" GROUP BY memory_id");
+        query.push(") AND model = ").push_bind(wanted.model.to_owned());
+        if let Some(owner) = owner {
+            query.push(" AND user_id = ").push_bind(owner.0);
+        }
+        query.push(" GROUP BY memory_id");
         let others: Vec<NearRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
         rows.extend(others);
         Ok(rows)
@@ -291,7 +302,7 @@ fn narrows(filter: &MemoryFilter) -> bool {
 }
 
 fn push_owner(query: &mut Query, reach: Reach) {
-    if let Reach::Own(owner) | Reach::VisibleOf { owner, .. } = reach {
+    if let Some(owner) = reach.owner() {
         query.push(" AND e.user_id = ").push_bind(owner.0);
     }
 }
@@ -302,8 +313,8 @@ fn one_by_one(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>) -> 
         "SELECT memory_id, 1 - distance AS similarity, count(*) OVER () AS total FROM (SELECT e.memory_id, min(e.embedding <=> ",
     );
     query.push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-    query.push(") AS distance FROM memory_embeddings e JOIN memories m ON m.id = e.memory_id WHERE e.model = ");
-    query.push_bind(wanted.model.to_owned());
+    query.push(") AS distance FROM memory_embeddings e JOIN memories m ON m.user_id = e.user_id AND m.id = e.memory_id");
+    query.push(" WHERE e.model = ").push_bind(wanted.model.to_owned());
     push_owner(&mut query, reach);
     query.push(" AND ");
     push_reach(&mut query, reach);
@@ -339,7 +350,7 @@ fn push_windows(query: &mut Query, reach: Reach, filter: &MemoryFilter, model: &
         push_owner(query, reach);
         return;
     }
-    query.push(" JOIN memories m ON m.id = e.memory_id WHERE e.model = ").push_bind(model.to_owned());
+    query.push(" JOIN memories m ON m.user_id = e.user_id AND m.id = e.memory_id WHERE e.model = ").push_bind(model.to_owned());
     push_owner(query, reach);
     query.push(" AND ");
     push_reach(query, reach);
@@ -373,11 +384,11 @@ fn by_vectors(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, win
 fn by_signs(reach: Reach, filter: &MemoryFilter, wanted: &VectorQuery<'_>, windows: i64) -> Query {
     let vector = HalfVector::from_f32_slice(wanted.vector.as_slice());
     let mut query = Query::new("WITH near AS MATERIALIZED (SELECT c.memory_id, f.embedding <=> ");
-    query.push_bind(vector.clone()).push(" AS distance FROM (SELECT e.memory_id, e.position");
+    query.push_bind(vector.clone()).push(" AS distance FROM (SELECT e.user_id, e.memory_id, e.position");
     push_windows(&mut query, reach, filter, wanted.model);
     query.push(" ORDER BY e.bits <~> binary_quantize(").push_bind(vector).push("::halfvec) LIMIT ");
     query.push_bind(windows.max(10) * CANDIDATES_PER_WINDOW);
-    query.push(") AS c JOIN memory_embeddings f ON f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
+    query.push(") AS c JOIN memory_embeddings f ON f.user_id = c.user_id AND f.memory_id = c.memory_id AND f.position = c.position AND f.model = ");
     query.push_bind(wanted.model.to_owned()).push(")");
     push_choice(&mut query, reach, filter);
     query

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::near::VectorQuery;
-use super::{COLUMNS, Decryptor, MemoryRow, Query, push_filter, push_reach};
+use super::{Decryptor, FROM_MEMORIES, MemoryRow, Query, push_columns, push_filter, push_reach, select_memories};
 use crate::Store;
 use crate::error::storage_error;
 
@@ -57,17 +57,29 @@ impl Store {
     /// # Errors
     /// As every statement, and [`Error::Internal`] when its text cannot be decrypted.
     pub async fn memory(&self, reach: Reach, id: MemoryId) -> Result<Option<Memory>, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = "));
-        query.push_bind(id.0).push(" AND ");
-        push_reach(&mut query, reach);
-        let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
-        let Some(row) = row else {
+        let Some(row) = self.memory_row(reach, id).await? else {
             return Ok(None);
         };
         let mut decryptor = Decryptor::new(self);
         let mut memory = decryptor.open(row, reach.reader())?;
         decryptor.add_shares(reach.reader(), [&mut memory]).await?;
         Ok(Some(memory))
+    }
+
+    /// An id does not say whose memory it is, so the reader's own are looked at first: those lie together.
+    async fn memory_row(&self, reach: Reach, id: MemoryId) -> Result<Option<MemoryRow>, Error> {
+        let reader = reach.reader();
+        let places = if matches!(reach, Reach::Visible { .. }) { vec![Reach::Own(reader), reach] } else { vec![reach] };
+        for reach in places {
+            let mut query = select_memories(reach.owner());
+            query.push("m.id = ").push_bind(id.0).push(" AND ");
+            push_reach(&mut query, reach);
+            let row: Option<MemoryRow> = query.build_query_as().fetch_optional(&self.pool).await.map_err(storage_error)?;
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
     }
 
     /// Reads these memories, as far as they are within reach and can be decrypted, in any order; each with how similar it
@@ -81,17 +93,22 @@ impl Store {
         ids: &[Uuid],
         wanted: Option<&VectorQuery<'_>>,
     ) -> Result<Vec<(Memory, Option<f64>)>, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS}, "));
+        let mut query = Query::new("SELECT ");
         match wanted {
             None => query.push("NULL::float8"),
             Some(wanted) => {
                 query.push("(SELECT 1 - min(e.embedding <=> ").push_bind(HalfVector::from_f32_slice(wanted.vector.as_slice()));
-                query.push(") FROM memory_embeddings e WHERE e.memory_id = m.id AND e.user_id = m.user_id AND e.model = ");
-                query.push_bind(wanted.model.to_owned()).push(")")
+                query.push(") FROM memory_embeddings e WHERE e.user_id = ");
+                match reach.owner() {
+                    Some(owner) => query.push_bind(owner.0),
+                    None => query.push("m.user_id"),
+                };
+                query.push(" AND e.memory_id = m.id AND e.model = ").push_bind(wanted.model.to_owned()).push(")")
             }
         };
-        query.push(" AS similarity FROM memories m JOIN users u ON u.id = m.user_id WHERE m.id = ANY (");
-        query.push_bind(ids.to_vec()).push(") AND ");
+        query.push(" AS similarity, ");
+        push_columns(&mut query, reach.owner());
+        query.push(FROM_MEMORIES).push("m.id = ANY (").push_bind(ids.to_vec()).push(") AND ");
         push_reach(&mut query, reach);
         let rows: Vec<ReadRow> = query.build_query_as().fetch_all(&self.pool).await.map_err(storage_error)?;
         let mut decryptor = Decryptor::new(self);
@@ -118,7 +135,7 @@ impl Store {
     /// # Errors
     /// As every statement.
     pub async fn memories(&self, reach: Reach, filter: &MemoryFilter, page: PageRequest) -> Result<Page, Error> {
-        let mut query = Query::new(format!("SELECT {COLUMNS} FROM memories m JOIN users u ON u.id = m.user_id WHERE "));
+        let mut query = select_memories(filter.user_id.or(reach.owner()));
         push_reach(&mut query, reach);
         push_filter(&mut query, filter);
         push_page(&mut query, page);

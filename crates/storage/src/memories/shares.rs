@@ -100,9 +100,10 @@ pub(crate) async fn replace_shares(
     shared_with: &SharedWith,
 ) -> Result<(), Error> {
     sqlx::query!(
-        "WITH people AS (DELETE FROM memory_shared_users WHERE memory_id = $1)
-         DELETE FROM memory_shared_groups WHERE memory_id = $1",
+        "WITH people AS (DELETE FROM memory_shared_users WHERE memory_id = $1 AND user_id = $2)
+         DELETE FROM memory_shared_groups WHERE memory_id = $1 AND user_id = $2",
         memory.0,
+        owner.0,
     )
     .execute(&mut **transaction)
     .await
@@ -121,7 +122,7 @@ pub(crate) async fn drop_foreign_groups(
 ) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM memory_shared_groups s
-         WHERE s.memory_id = $1
+         WHERE s.memory_id = $1 AND s.user_id = $2
            AND NOT EXISTS (SELECT 1 FROM groups g WHERE g.id = s.group_id AND g.user_id = $2)
            AND NOT EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = s.group_id AND m.user_id = $2)",
         memory.0,

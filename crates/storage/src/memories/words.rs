@@ -89,7 +89,7 @@ impl Store {
         let rows = sqlx::query_as!(
             WordlessRow,
             "SELECT m.id, m.user_id, m.text_version, m.ciphertext, m.permission, u.data_key FROM memories m JOIN users u ON u.id = m.user_id
-             WHERE NOT EXISTS (SELECT 1 FROM memory_words w WHERE w.memory_id = m.id) LIMIT $1",
+             WHERE NOT EXISTS (SELECT 1 FROM memory_words w WHERE w.user_id = m.user_id AND w.memory_id = m.id) LIMIT $1",
             BATCH,
         )
         .fetch_all(&self.pool)
@@ -106,10 +106,10 @@ impl Store {
                 "WITH indexed AS (
                      INSERT INTO memory_words (memory_id, user_id, length, words, counts, open_words)
                      SELECT m.id, m.user_id, $4, $5, $6, $7 FROM memories m
-                     WHERE m.id = $1 AND m.text_version = $2 AND m.permission = $3 FOR NO KEY UPDATE
+                     WHERE m.id = $1 AND m.user_id = $8 AND m.text_version = $2 AND m.permission = $3 FOR NO KEY UPDATE
                      ON CONFLICT DO NOTHING RETURNING memory_id
                  )
-                 UPDATE memories m SET changed_in = pg_current_xact_id() FROM indexed WHERE m.id = indexed.memory_id",
+                 UPDATE memories m SET changed_in = pg_current_xact_id() FROM indexed WHERE m.user_id = $8 AND m.id = indexed.memory_id",
                 row.id,
                 row.text_version,
                 row.permission,
@@ -117,6 +117,7 @@ impl Store {
                 &hashed.words,
                 &hashed.counts,
                 hashed.open_words.as_deref(),
+                row.user_id,
             )
             .execute(&self.pool)
             .await

@@ -87,7 +87,7 @@ impl Store {
                )
                SELECT c.id AS "id!", m.id IS NOT NULL AS "is_there!", m.expiration_date, w.length AS "length?",
                       w.words AS "words?", w.counts AS "counts?"
-               FROM changed c LEFT JOIN memories m ON m.id = c.id AND m.user_id = $1 LEFT JOIN memory_words w ON w.memory_id = m.id"#,
+               FROM changed c LEFT JOIN memories m ON m.id = c.id AND m.user_id = $1 LEFT JOIN memory_words w ON w.user_id = m.user_id AND w.memory_id = m.id"#,
             held.owner.0,
             held.model,
             since.to_string(),
@@ -97,9 +97,10 @@ impl Store {
         .map_err(storage_error)?;
         let ids: Vec<Uuid> = rows.iter().filter(|row| row.is_there).map(|row| row.id).collect();
         let windows = sqlx::query!(
-            r#"SELECT memory_id, embedding AS "embedding: HalfVector" FROM memory_embeddings WHERE memory_id = ANY ($1) AND model = $2"#,
+            r#"SELECT memory_id, embedding AS "embedding: HalfVector" FROM memory_embeddings WHERE memory_id = ANY ($1) AND model = $2 AND user_id = $3"#,
             &ids,
             held.model,
+            held.owner.0,
         )
         .fetch_all(&self.pool)
         .await
@@ -129,7 +130,7 @@ impl Store {
         let mut rows = sqlx::query_as!(
             ChangedRow,
             r#"SELECT m.id, true AS "is_there!", m.expiration_date, w.length AS "length?", w.words AS "words?", w.counts AS "counts?"
-               FROM memories m LEFT JOIN memory_words w ON w.memory_id = m.id WHERE m.user_id = $1"#,
+               FROM memories m LEFT JOIN memory_words w ON w.user_id = m.user_id AND w.memory_id = m.id WHERE m.user_id = $1"#,
             owner.0,
         )
         .fetch(&mut *connection);

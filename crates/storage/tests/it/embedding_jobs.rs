@@ -8,7 +8,7 @@ use picard_domain::{MemoryId, Vector};
 use picard_storage::memories::MemoryChange;
 use sqlx::PgPool;
 
-use crate::kit::{account, memory, number, store, text, writer};
+use crate::kit::{account, memory, number, store, text, version_of, writer};
 
 const LEASE: Duration = Duration::from_secs(60);
 const ORPHANS: &str =
@@ -29,7 +29,7 @@ async fn workers_share_the_jobs_without_overlap(pool: PgPool) {
     let mut taken: Vec<MemoryId> = Vec::new();
     for _ in 0..5 {
         let claims = join_all((0..4).map(|_| store.claim_embedding_jobs("model", 5, LEASE))).await;
-        taken.extend(claims.into_iter().flat_map(|claim| claim.expect("jobs")).map(|job| job.memory_id));
+        taken.extend(claims.into_iter().flat_map(|claim| claim.expect("jobs")).map(|job| job.of.memory_id));
     }
 
     let distinct: HashSet<MemoryId> = taken.iter().copied().collect();
@@ -46,8 +46,8 @@ async fn a_lease_that_ran_out_passes_the_job_on(pool: PgPool) {
     let first = store.claim_embedding_jobs("model", 10, Duration::ZERO).await.expect("jobs");
     let second = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
 
-    assert_eq!((first[0].memory_id, first[0].attempts, first[0].text_version), (id, 1, 1));
-    assert_eq!((second[0].memory_id, second[0].attempts), (id, 2), "FLT-13");
+    assert_eq!((first[0].of.memory_id, first[0].attempts, first[0].of.version), (id, 1, 1));
+    assert_eq!((second[0].of.memory_id, second[0].attempts), (id, 2), "FLT-13");
     assert_eq!(second[0].text, "tea at four");
 }
 
@@ -77,13 +77,16 @@ async fn the_embedding_of_a_replaced_text_is_refused(pool: PgPool) {
     let change = MemoryChange { text: Some((text("second"), Vec::new())), ..MemoryChange::default() };
     let version = store.update_memory(writer(ada), id, &change).await.expect("a memory").0.version;
 
-    assert!(!store.finish_embedding(id, 1, "model", &[vector(1.0)], true).await.expect("an answer"), "FLT-20");
+    assert!(!store.finish_embedding(version_of(ada, id, 1), "model", &[vector(1.0)], true).await.expect("an answer"), "FLT-20");
     assert_eq!(number(&pool, "SELECT count(*) FROM memory_embeddings").await, 0);
     assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1, "the job of the new text stays");
 
     for _ in 0..2 {
         assert!(
-            store.finish_embedding(id, version, "model", &[vector(1.0), vector(2.0)], true).await.expect("an answer"),
+            store
+                .finish_embedding(version_of(ada, id, version), "model", &[vector(1.0), vector(2.0)], true)
+                .await
+                .expect("an answer"),
             "twice does no harm"
         );
     }
@@ -102,7 +105,7 @@ async fn a_change_that_races_with_an_embedding_never_mixes_versions(pool: PgPool
 
         let (changed, finished) = futures_util::join!(
             store.update_memory(writer(ada), id, &change),
-            store.finish_embedding(id, 1, "model", &vectors, true)
+            store.finish_embedding(version_of(ada, id, 1), "model", &vectors, true)
         );
         changed.expect("a version");
         finished.expect("an answer");
@@ -125,8 +128,10 @@ async fn a_deletion_that_races_with_an_embedding_leaves_no_orphan(pool: PgPool) 
         let id = memory(&store, ada, "to be forgotten").await;
         let vectors = [vector(1.0)];
 
-        let (deleted, finished) =
-            futures_util::join!(store.delete_memory(ada, id, None), store.finish_embedding(id, 1, "model", &vectors, true));
+        let (deleted, finished) = futures_util::join!(
+            store.delete_memory(ada, id, None),
+            store.finish_embedding(version_of(ada, id, 1), "model", &vectors, true)
+        );
 
         deleted.unwrap_or_else(|error| panic!("FLT-22 round {round}: {error}"));
         finished.expect("an answer");
@@ -143,7 +148,7 @@ async fn texts_are_finished_together_but_for_those_that_somebody_holds(pool: PgP
     let (free, held, outdated) =
         (memory(&store, ada, "free").await, memory(&store, ada, "held").await, memory(&store, ada, "outdated").await);
     let mut jobs = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
-    jobs.iter_mut().filter(|job| job.memory_id == outdated).for_each(|job| job.text_version = 7);
+    jobs.iter_mut().filter(|job| job.of.memory_id == outdated).for_each(|job| job.of.version = 7);
     let windows = [vector(1.0), vector(2.0)];
     let texts: Vec<_> = jobs.iter().map(|job| (job, windows.as_slice())).collect();
     let mut other = pool.begin().await.expect("a transaction");
@@ -176,9 +181,9 @@ async fn a_text_that_cannot_be_embedded_is_given_up_and_a_new_one_tried(pool: Pg
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "first").await;
 
-    store.fail_embedding("model", id, 7, "of another version").await.expect("an answer");
+    store.fail_embedding("model", version_of(ada, id, 7), "of another version").await.expect("an answer");
     assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1, "only the text that failed is given up");
-    store.fail_embedding("model", id, 1, "too strange").await.expect("an answer");
+    store.fail_embedding("model", version_of(ada, id, 1), "too strange").await.expect("an answer");
     assert_eq!(store.embedding_backlog("model").await.expect("a number"), 0);
     assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
 
@@ -203,7 +208,7 @@ async fn a_text_that_cannot_be_decrypted_does_not_hold_up_the_others(pool: PgPoo
 
     let jobs = store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs");
 
-    assert_eq!(jobs.iter().map(|job| job.memory_id).collect::<Vec<_>>(), [whole], "ENC-04");
+    assert_eq!(jobs.iter().map(|job| job.of.memory_id).collect::<Vec<_>>(), [whole], "ENC-04");
     assert_eq!(number(&pool, "SELECT count(*) FROM embedding_jobs WHERE failed_at IS NOT NULL").await, 1, "ENC-04");
 }
 
@@ -213,10 +218,10 @@ async fn a_postponed_job_waits(pool: PgPool) {
     let ada = account(&store, "ada").await;
     let id = memory(&store, ada, "tea at four").await;
 
-    store.postpone_embeddings("model", &[id], LEASE, "busy").await.expect("an answer");
+    store.postpone_embeddings("model", &[version_of(ada, id, 1)], LEASE, "busy").await.expect("an answer");
     assert!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").is_empty());
     assert_eq!(store.embedding_backlog("model").await.expect("a number"), 1);
 
-    store.postpone_embeddings("model", &[id], Duration::ZERO, "again").await.expect("an answer");
+    store.postpone_embeddings("model", &[version_of(ada, id, 1)], Duration::ZERO, "again").await.expect("an answer");
     assert_eq!(store.claim_embedding_jobs("model", 10, LEASE).await.expect("jobs").len(), 1);
 }

@@ -10,6 +10,7 @@ use picard_domain::{
 use picard_storage::Store;
 use picard_storage::accounts::NewAccount;
 use picard_storage::clients::Client;
+use picard_storage::embedding_jobs::TextVersion;
 use picard_storage::grants::NewGrant;
 use picard_storage::memories::{NewMemory, Writer};
 use sqlx::PgPool;
@@ -96,6 +97,11 @@ pub(crate) fn new_memory(words: &str) -> NewMemory {
         updated_at: now,
         windows: Vec::new(),
     }
+}
+
+/// The text of this person's memory at a version.
+pub(crate) fn version_of(owner: UserId, memory_id: MemoryId, version: i64) -> TextVersion {
+    TextVersion { owner, memory_id, version }
 }
 
 /// This person, writing with a model named `model`.

@@ -16,7 +16,7 @@ use proptest::test_runner::TestRunner;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::kit::{account, new_memory, text, writer};
+use crate::kit::{account, new_memory, text, version_of, writer};
 
 const WORDS: [&str; 6] = ["tea", "ship", "captain", "music", "garden", "letter"];
 const DIMENSIONS: usize = 64;
@@ -157,7 +157,7 @@ async fn carry_out(store: &Store, owner: UserId, ids: &mut Vec<MemoryId>, act: &
             store.create_memories(writer(owner), &[new], drop).await.expect("a memory");
         }
         Act::Embed { which, seed } => {
-            store.finish_embedding(pick(which), 1, "model", &[vector(seed)], true).await.expect("an answer");
+            store.finish_embedding(version_of(owner, pick(which), 1), "model", &[vector(seed)], true).await.expect("an answer");
         }
         Act::Rewrite { which, seed, is_embedded } => {
             let windows = if is_embedded { vec![vector(seed)] } else { Vec::new() };
