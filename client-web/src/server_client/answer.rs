@@ -27,7 +27,7 @@ impl Outage {
         match self {
             Self::Away(Some(error)) => error.is_connect(),
             Self::Away(None) => true,
-            Self::Unusable(_) => false,
+            Self::Unusable(_) | Self::TooLarge => false,
         }
     }
 }

@@ -235,13 +235,8 @@ impl Store {
         .transpose()
     }
 
-    /// Takes the next rows of an import that nobody works on, and holds the import for `lease`. An import without rows is
-    /// done and comes back with none.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when a row cannot be decrypted; as every statement.
-    pub async fn claim_import(&self, limit: i64, lease: Duration) -> Result<Option<ClaimedRows>, Error> {
-        // A free import is looked for at all nodes, and taken at the one that has it (docs/scaling.md).
+    /// A free import is looked for at all nodes, and taken at the one that has it (docs/scaling.md).
+    async fn take_import(&self, lease: Duration) -> Result<Option<TakenImport>, Error> {
         let free = sqlx::query!(
             "SELECT id, user_id FROM imports WHERE status IN ('queued', 'running') AND run_after <= now() ORDER BY run_after LIMIT $1",
             FREE_IMPORTS,
@@ -249,9 +244,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(storage_error)?;
-        let mut import = None;
         for candidate in free {
-            import = sqlx::query_as!(
+            let taken = sqlx::query_as!(
                 TakenImport,
                 "UPDATE imports SET status = 'running', run_after = now() + make_interval(secs => $1), updated_at = now()
                  WHERE user_id = $3 AND id = (
@@ -265,11 +259,20 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(storage_error)?;
-            if import.is_some() {
-                break;
+            if taken.is_some() {
+                return Ok(taken);
             }
         }
-        let Some(import) = import else { return Ok(None) };
+        Ok(None)
+    }
+
+    /// Takes the next rows of an import that nobody works on, and holds the import for `lease`. An import without rows is
+    /// done and comes back with none.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when a row cannot be decrypted; as every statement.
+    pub async fn claim_import(&self, limit: i64, lease: Duration) -> Result<Option<ClaimedRows>, Error> {
+        let Some(import) = self.take_import(lease).await? else { return Ok(None) };
         let (id, user_id) = (ImportId(import.id), UserId(import.user_id));
         let rows = sqlx::query!(
             "SELECT number, ciphertext FROM import_rows WHERE import_id = $1 AND user_id = $3 ORDER BY number LIMIT $2",

@@ -18,6 +18,7 @@ pub mod connections;
 mod deployment_keys;
 pub mod embedding_jobs;
 mod error;
+mod finished_embeddings;
 pub mod grants;
 pub mod groups;
 pub mod imports;

@@ -201,10 +201,15 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await
         .map_err(storage_error)?;
-        let gone = sqlx::query!("DELETE FROM clients WHERE id = ANY ($1) AND id <> ALL ($2)", &unused, &used)
-            .execute(&mut *transaction)
-            .await
-            .map_err(storage_error)?;
+        let gone = sqlx::query!(
+            "DELETE FROM clients WHERE id = ANY ($1) AND id <> ALL ($2)
+               AND coalesce(metadata_read_at, created_at) < now() - interval '24 hours'",
+            &unused,
+            &used,
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(storage_error)?;
         transaction.commit().await.map_err(storage_error)?;
         Ok(gone.rows_affected())
     }
