@@ -30,7 +30,7 @@ fn with_group(memo: &Shared, headers: &HeaderMap, id: Uuid, act: impl FnOnce(&mu
 }
 
 pub(super) async fn list(State(memo): State<Shared>, headers: HeaderMap) -> Response {
-    if let Some(response) = troubled(&memo, "/api/groups") {
+    if let Some(response) = troubled(&memo, "/api/groups").await {
         return response;
     }
     let memo = memo.lock().expect("a lock");
@@ -41,7 +41,7 @@ pub(super) async fn list(State(memo): State<Shared>, headers: HeaderMap) -> Resp
 }
 
 pub(super) async fn create(State(memo): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if let Some(response) = troubled(&memo, "/api/groups") {
+    if let Some(response) = troubled(&memo, "/api/groups").await {
         return response;
     }
     let mut memo = memo.lock().expect("a lock");

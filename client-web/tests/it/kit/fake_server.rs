@@ -344,7 +344,7 @@ async fn analytics(State(memo): State<Shared>, headers: HeaderMap) -> Response {
 }
 
 async fn directory(State(memo): State<Shared>, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
-    if let Some(response) = troubled(&memo, "/api/users") {
+    if let Some(response) = troubled(&memo, "/api/users").await {
         return response;
     }
     let memo = memo.lock().expect("a lock");
