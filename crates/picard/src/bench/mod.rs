@@ -17,6 +17,7 @@ mod server;
 mod soak;
 mod starts;
 mod texts;
+mod web_pages;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,8 +31,9 @@ use crate::rest::{self, Person};
 use crate::signals::StopSignals;
 
 use comparison::Bench;
+use figures::Figures;
 use ground::Ground;
-use report::{Measurement, Report};
+use report::{Measurement, Report, Unit};
 use server::{Embedding, Server};
 
 /// Arguments of `picard bench`.
@@ -118,8 +120,11 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
     eprintln!("picard: measuring calls over MCP");
     let calls = mcp::measure(&http, &reader.0, &server.url, seconds).await?;
+    eprintln!("picard: measuring pages of the web application");
+    let pages = web_pages::measure(ground, &server.url, &credentials, &reader.1).await?;
     server.stop().await;
     eprintln!("picard: measuring batches, and searches of long vectors");
     let long = long_vectors::measure(ground, &http, arguments.memories, seconds).await?;
-    Ok([vec![submit], query, vec![bearer], calls, long].concat())
+    let pages = pages.into_iter().map(|page| Measurement::plain(page.0, (Unit::Milliseconds, Figures::of(vec![page.1])), 100.0));
+    Ok([vec![submit], query, vec![bearer], calls, pages.collect(), long].concat())
 }
