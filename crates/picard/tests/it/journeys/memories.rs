@@ -40,6 +40,7 @@ async fn write_with_everything(browser: &Browser) -> String {
 /// What was used before is offered for the next memory.
 async fn take_over_tags(browser: &Browser) {
     browser.open("/memories/new").await;
+    browser.click("#tags").await;
     browser.count("#tag-choices button", 2).await;
     browser.count("#known-categories option[value=people]", 1).await;
     examine(browser, "new-with-suggestions").await;

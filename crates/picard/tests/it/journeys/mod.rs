@@ -68,8 +68,14 @@ async fn edit(browser: &Browser, memory: &str, text: &str) {
 pub(crate) async fn import(browser: &Browser, lines: &str) {
     browser.open("/import").await;
     browser.set("text", lines).await;
-    browser.send("#import").await;
-    browser.count("#progress .button", 0).await;
+    start_import(browser).await;
+}
+
+/// Sends what is in the form of the import, and waits until everything is stored or refused.
+async fn start_import(browser: &Browser) {
+    browser.click("#import button[type=submit]").await;
+    browser.arrive("/import/").await;
+    browser.count("#progress .actions:not([hidden])", 0).await;
 }
 
 /// Looks at a page on all screens and goes through it with the keyboard.

@@ -57,7 +57,7 @@ async fn make_and_publish(browser: &Browser) -> String {
 async fn find(browser: &Browser, persona: &str) -> String {
     browser.open("/personas").await;
     browser.type_into("#find", "nobody has this").await;
-    browser.count("#found [role=status]", 1).await;
+    browser.count("#found .hint", 1).await;
     browser.fill("find", "family").await;
     browser.count("#found .item", 1).await;
     examine(browser, "personas-found").await;

@@ -22,7 +22,6 @@ async fn a_search_follows_what_one_types_and_chooses() {
     ways_to_compare(browser).await;
     filters(browser).await;
     more(browser).await;
-    by_keyboard(browser).await;
     assert_quiet(browser).await;
 }
 
@@ -80,13 +79,4 @@ async fn more(browser: &Browser) {
     browser.follow("#results a[rel=next]").await;
     browser.count("#results .item", 24).await;
     browser.count("#results a[rel=next]", 0).await;
-}
-
-async fn by_keyboard(browser: &Browser) {
-    browser.open("/memories").await;
-    browser.keys("/").await;
-    assert_eq!(browser.focus().await, "top-q");
-    browser.open("/search").await;
-    browser.keys("/").await;
-    assert_eq!(browser.focus().await, "q");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{assert_quiet, examine, import, join};
+use super::{assert_quiet, examine, import, join, start_import};
 use crate::browser::Browser;
 use crate::house::{BICYCLE, CELLO, House, TEA};
 
@@ -25,8 +25,8 @@ async fn memories_come_in_from_files_and_texts_and_go_out_again() {
 /// One row is wrong: the others are stored, and the page says which is not.
 async fn paste(browser: &Browser) {
     browser.open("/import").await;
-    browser.send("#import").await;
-    browser.count("#text[aria-invalid]", 1).await;
+    browser.click("#import button[type=submit]").await;
+    browser.count("#import .field-error", 1).await;
     examine(browser, "import-empty").await;
     let rows = [json!({ "text": CELLO, "tags": ["music"] }), json!({ "text": "", "tags": ["a\u{0}b"] }), json!({ "tags": 3 })];
     import(browser, &rows.map(|row| row.to_string()).join("\n")).await;
@@ -45,8 +45,7 @@ async fn choose_a_file(house: &House) {
     fs::write(&file, format!("text,tags,category\n\"{TEA}\",\"[\"\"food\"\"]\",habits\n")).expect("a file");
     browser.open("/import").await;
     browser.type_into("#file", &file.to_string_lossy()).await;
-    browser.arrive("/import/").await;
-    browser.count("#progress .button", 0).await;
+    start_import(browser).await;
     examine(browser, "import-done").await;
     browser.open("/memories?tag=food").await;
     browser.see(TEA).await;
@@ -55,15 +54,14 @@ async fn choose_a_file(house: &House) {
 async fn drop_a_file(browser: &Browser) {
     browser.open("/import").await;
     browser.drop_file("#drop", "notes.ndjson", &json!({ "text": BICYCLE }).to_string()).await;
-    browser.arrive("/import/").await;
-    browser.count("#progress .button", 0).await;
+    start_import(browser).await;
     browser.open("/memories").await;
     browser.see(BICYCLE).await;
-    // What cannot be read at all is said on the page where it was dropped.
+    // A file that cannot be read at all has one wrong row.
     browser.open("/import").await;
     browser.drop_file("#drop", "broken.json", "{ no JSON").await;
-    browser.see(" – ").await;
-    assert_eq!(browser.address().await, "/import");
+    start_import(browser).await;
+    browser.count("#progress .rows li", 1).await;
     examine(browser, "import-broken").await;
 }
 
@@ -72,8 +70,7 @@ async fn nothing_or_all(browser: &Browser) {
     browser.open("/import").await;
     browser.set("text", &format!("{}\n{}", json!({ "text": "Only with the others." }), json!({ "text": "" }))).await;
     browser.click("label:has(input[name=strict])").await;
-    browser.send("#import").await;
-    browser.count("#progress .button", 0).await;
+    start_import(browser).await;
     examine(browser, "import-nothing-stored").await;
     browser.open("/memories").await;
     browser.count(".list > li", 3).await;
@@ -93,8 +90,7 @@ async fn take_out(house: &House) {
     assert!([CELLO, TEA, BICYCLE].iter().all(|text| read.contains(text)), "{read}");
     // The same file again stores nothing twice.
     browser.type_into("#file", &house.folder().join("memories.ndjson").to_string_lossy()).await;
-    browser.arrive("/import/").await;
-    browser.count("#progress .button", 0).await;
+    start_import(browser).await;
     browser.open("/memories").await;
     browser.count(".list > li", 3).await;
 }
