@@ -7,7 +7,7 @@ mod looks;
 
 use std::time::{Duration, Instant};
 
-use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, Locator};
@@ -132,7 +132,7 @@ impl Browser {
     pub(crate) async fn keys(&self, keys: &str) {
         let keyboard = KeyActions::new("keyboard".to_owned());
         let strokes = keys.chars().flat_map(|value| [KeyAction::Down { value }, KeyAction::Up { value }]);
-        let typed = strokes.fold(keyboard, |keyboard, stroke| keyboard.then(stroke));
+        let typed = strokes.fold(keyboard, InputSource::then);
         self.client.perform_actions(typed).await.expect("chromedriver obeys");
     }
 
