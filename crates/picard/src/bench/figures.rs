@@ -36,6 +36,13 @@ pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
+/// The time within which this share of all lies, in milliseconds: 0.95 for the 95th percentile.
+pub(super) fn within(times: &[Duration], share: f64) -> f64 {
+    let mut values: Vec<f64> = times.iter().copied().map(milliseconds).collect();
+    values.sort_by(f64::total_cmp);
+    quantile(&values, share)
+}
+
 /// Between two neighbours, the value that lies in proportion.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
@@ -58,6 +65,13 @@ mod tests {
 
         assert_eq!((figures.first_quartile, figures.median, figures.third_quartile), (1.75, 2.5, 3.25));
         assert_eq!(figures.count, 4);
+    }
+
+    #[test]
+    fn a_share_of_all_times_lies_within_its_percentile() {
+        let times: Vec<Duration> = (0..=100).rev().map(Duration::from_millis).collect();
+
+        assert_eq!(within(&times, 0.95), 95.0);
     }
 
     #[test]

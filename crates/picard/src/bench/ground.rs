@@ -25,6 +25,8 @@ use crate::rest::{Credentials, send};
 const DATABASE: &str = "picard_server";
 /// Memories of another model have a database of their own: a server embeds all that it finds with its model.
 const LONG_DATABASE: &str = "picard_server_long";
+/// The web application's, new in every run.
+const WEB_DATABASE: &str = "picard_web";
 const ADMINISTRATOR: &str = "admin";
 
 /// PostgreSQL shows statements of other connections up to this length (1024 bytes by default, which is too short).
@@ -124,6 +126,26 @@ impl Ground {
         embedder.map_err(|error| Problem::from_error("load the local model", &error))
     }
 
+    /// An empty database for the web application, and the settings of one that acts as the bench's client.
+    pub(super) async fn web_variables(
+        &self,
+        server_url: &str,
+        credentials: &Credentials,
+    ) -> Result<Vec<(String, String)>, Problem> {
+        let (name, password) = (WEB_DATABASE, value(&self.kept, "SERVER_PASSWORD"));
+        let removed = remove(&self.cluster.url("postgres"), name).await;
+        removed.map_err(|error| explain("remove the web application's old database", &error))?;
+        ensure_owned(&self.cluster, &Owned { name, password: &password, has_vectors: false }).await?;
+        let variables = [
+            ("WEB_DATABASE_URL", self.cluster.url_as(name, &password, name)),
+            ("WEB_ENCRYPTION_KEYS", random::fernet_key()?),
+            ("SERVER_URL", server_url.to_owned()),
+            ("CLIENT_ID", credentials.id.clone()),
+            ("CLIENT_SECRET", credentials.secret.clone()),
+        ];
+        Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
     /// The bench's client at the server, registered the first time.
     pub(super) async fn credentials(&mut self, http: &Client, url: &str, embedding: Embedding) -> Result<Credentials, Problem> {
         let (id, secret) = if database(embedding) == DATABASE {
@@ -165,6 +187,12 @@ impl Ground {
 
 fn database(embedding: Embedding) -> &'static str {
     if matches!(embedding, Embedding::Provider { .. }) { LONG_DATABASE } else { DATABASE }
+}
+
+async fn remove(url: &str, name: &str) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    run(&mut connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+    connection.close().await
 }
 
 fn value(kept: &EnvFile, name: &str) -> String {

@@ -20,6 +20,7 @@ mod server;
 mod soak;
 mod starts;
 mod texts;
+mod web_pages;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,8 +34,9 @@ use crate::rest::{self, Person};
 use crate::signals::StopSignals;
 
 use comparison::Bench;
+use figures::Figures;
 use ground::Ground;
-use report::{Measurement, Report};
+use report::{Measurement, Report, Target, Unit};
 use server::{Embedding, Server};
 
 /// Arguments of `picard bench`.
@@ -147,6 +149,12 @@ async fn with_model(ground: &mut Ground, arguments: &BenchArguments, seconds: Du
     let bearer = bearer::measure(ground, &http, &reader.0, &server.url, seconds).await?;
     eprintln!("picard: measuring calls over MCP");
     let calls = mcp::measure(&http, &reader.0, &server.url, seconds).await?;
+    eprintln!("picard: measuring pages of the web application");
+    let pages = web_pages::measure(ground, &server.url, &credentials, &reader.1).await?;
     server.stop().await;
-    Ok([vec![submit], query, vec![bearer], calls].concat())
+    let page = |(name, milliseconds)| {
+        Measurement::plain(name, (Unit::Milliseconds, Figures::of(vec![milliseconds])), Target::AtMost(25.0))
+    };
+    let pages = pages.into_iter().map(page).collect();
+    Ok([vec![submit], query, vec![bearer], calls, pages].concat())
 }

@@ -1,4 +1,4 @@
-//! `picard-server` in a process of its own, as this same binary with other arguments.
+//! `picard-server`, or `picard-web`, in a process of its own, as this same binary with other arguments.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -30,7 +30,7 @@ pub(super) enum Embedding {
     },
 }
 
-/// A running server. Dropping it kills it.
+/// A running server, or web application. Dropping it kills it.
 pub(super) struct Server {
     child: Child,
     pub(super) url: String,
@@ -41,15 +41,27 @@ pub(super) struct Server {
 impl Server {
     /// Starts the server and waits until it answers.
     pub(super) async fn start(ground: &Ground, embedding: Embedding) -> Result<Self, Problem> {
+        let mut command = program(ground, embedding)?;
+        command.arg("serve");
+        Self::run(ground, command, ("picard-server", "SERVER_ADDR")).await
+    }
+
+    /// Starts the web application with these settings and waits until it answers.
+    pub(super) async fn start_web(ground: &Ground, variables: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut command = part(ground, "web", variables)?;
+        command.arg("serve");
+        Self::run(ground, command, ("picard-web", "WEB_ADDR")).await
+    }
+
+    async fn run(ground: &Ground, mut command: Command, (name, variable): (&str, &str)) -> Result<Self, Problem> {
         let address = format!("127.0.0.1:{}", free_port(None)?);
         let url = format!("http://{address}");
         let alive = rest::client()?.get(format!("{url}/health/liveness"));
-        let log = ground.folder.join("server.log");
+        let log = ground.folder.join(format!("{name}.log"));
         let file = File::create(&log).map_err(|error| Problem::file("write", &log, &error))?;
-        let mut command = program(ground, embedding)?;
-        command.env("SERVER_ADDR", &address).arg("serve").stderr(Stdio::from(file));
+        command.env(variable, &address).stderr(Stdio::from(file));
         let began = Instant::now();
-        let mut child = command.spawn().map_err(|error| Problem::from_error("start picard-server", &error))?;
+        let mut child = command.spawn().map_err(|error| Problem::from_error(&format!("start {name}"), &error))?;
         loop {
             let request = alive.try_clone().map(reqwest::RequestBuilder::send);
             if let Some(request) = request
@@ -60,7 +72,7 @@ impl Server {
             }
             if matches!(child.try_wait(), Ok(Some(_))) || began.elapsed() > PATIENCE {
                 let said = fs::read_to_string(&log).unwrap_or_default();
-                return Err(Problem::new(format!("picard-server did not start; it says:{}", last_lines(&said))));
+                return Err(Problem::new(format!("{name} did not start; it says:{}", last_lines(&said))));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -91,14 +103,19 @@ impl Server {
     }
 }
 
-/// The program with its settings and nothing else from the person's environment, still without its own arguments.
+/// The server with its settings and nothing else from the person's environment, still without its own arguments.
 pub(super) fn program(ground: &Ground, embedding: Embedding) -> Result<Command, Problem> {
+    part(ground, "server", ground.variables(embedding))
+}
+
+/// One of the two programs.
+fn part(ground: &Ground, name: &str, variables: Vec<(String, String)>) -> Result<Command, Problem> {
     let binary = std::env::current_exe().map_err(|error| Problem::from_error("find this program's file", &error))?;
     let mut command = Command::new(binary);
     command
-        .arg("server")
+        .arg(name)
         .env_clear()
-        .envs(ground.variables(embedding))
+        .envs(variables)
         .current_dir(&ground.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

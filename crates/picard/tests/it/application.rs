@@ -31,23 +31,10 @@ async fn write_and_find(arguments: &[&str]) {
 
     assert_eq!(found["memories"][0]["text"], CELLO, "{found}");
     assert_eq!(found["memories"][0]["tags"], json!(["house"]), "{found}");
-    let password = first_password(&up).await;
+    let password = up.first_password().await;
     let (_, said) = up.stop(Signal::TERM);
     assert_eq!(said.matches(&password).count(), 1, "it is shown once");
     assert!(!said.contains("Clara") && !said.contains(&application.token));
-}
-
-/// The administrator's password, as `picard up` tells it on the first start, a moment after its line.
-async fn first_password(up: &Up) -> String {
-    let begin = Instant::now();
-    loop {
-        let said = up.said();
-        if let Some((_, rest)) = said.split_once("admin, password ") {
-            return rest.split_whitespace().next().expect("it").to_owned();
-        }
-        assert!(begin.elapsed() < Duration::from_secs(30), "no password: {said}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// An application that is registered and acts for a person.
@@ -67,7 +54,7 @@ impl Application {
         });
         let request = http
             .post(format!("{server}/api/admin/clients/register"))
-            .basic_auth(up.says("admin_username"), Some(first_password(up).await));
+            .basic_auth(up.says("admin_username"), Some(up.first_password().await));
         let client = answer(request.json(&wanted)).await;
         let wanted = json!({
             "client_id": client["client_id"],

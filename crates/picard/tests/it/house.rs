@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::browser::{Browser, ENTER, Programs, TAB};
-use crate::kit::{Up, folder};
+use crate::kit::{Up, folder, http};
 
 pub(crate) const CELLO: &str = "My sister Clara plays the cello in an orchestra in Lisbon.";
 pub(crate) const TEA: &str = "In the morning I drink green tea, never coffee.";
@@ -16,7 +16,7 @@ pub(crate) const BICYCLE: &str = "The blue bicycle has a flat tyre since Tuesday
 /// Shares no word with the memory that answers it, except small ones.
 pub(crate) const QUESTION: &str = "Which musical instrument does my sibling know?";
 const VIOLA: &str = "My sister Clara has changed to the viola.";
-const PASSWORD: &str = "seven quiet harbours";
+pub(crate) const PASSWORD: &str = "seven quiet harbours";
 /// Two servers and two web applications, each pair behind a proxy that gives every request to the next one.
 pub(crate) const TWO: [&str; 2] = ["--replicas", "2"];
 
@@ -40,6 +40,26 @@ impl House {
         let up = Up::start(&folder.path().join("data"), arguments);
         let browser = Browser::start(&programs, &up.says("web_url")).await;
         Some(Self { up, browser, _folder: folder })
+    }
+
+    /// A folder for this house alone.
+    pub(crate) fn folder(&self) -> &Path {
+        self._folder.path()
+    }
+
+    /// Waits until searches by meaning can find everything that was written.
+    pub(crate) async fn until_embedded(&self) {
+        let health = format!("{}/health", self.up.says("server_url"));
+        let begin = Instant::now();
+        loop {
+            let answer = http().get(&health).send().await.expect("an answer");
+            let health: serde_json::Value = answer.json().await.expect("JSON");
+            if health["checks"]["embedding_backlog"] == 0 {
+                return;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "{health}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 

@@ -120,6 +120,19 @@ impl Up {
         self.said.lock().expect("a lock").clone()
     }
 
+    /// The administrator's password, as it is told on the first start, a moment after the line of `--json`.
+    pub(crate) async fn first_password(&self) -> String {
+        let begin = Instant::now();
+        loop {
+            let said = self.said();
+            if let Some((_, rest)) = said.split_once("admin, password ") {
+                return rest.split_whitespace().next().expect("it").to_owned();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "no password: {said}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Asks it to end and answers its exit code and all that it wrote to standard error.
     pub(crate) fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
         kill_process(self.process(), signal).expect("it still runs");

@@ -7,6 +7,7 @@ mod consent;
 mod db_run;
 mod deployment;
 mod house;
+mod journeys;
 mod kit;
 mod locks;
 mod own_account;

@@ -1,9 +1,11 @@
 //! What pages ask of people, and what people's texts must not do to pages: looked at in a real Chromium.
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::browser::Browser;
 use crate::house::{CELLO, House, TEA, TWO, connect, register, write};
+use crate::journeys::import;
 
 /// What home, list and search may weigh, with everything that belongs to them.
 const BUDGET: f64 = 100.0 * 1024.0;
@@ -49,6 +51,27 @@ async fn check(browser: &Browser, path: &str) {
     let burden = browser.burden().await;
     assert!(burden.bytes < BUDGET && burden.shift < 0.001, "{path}: {burden:?}");
     browser.assert_keyboard_reaches_all(path).await;
+}
+
+#[tokio::test]
+async fn full_pages_of_long_memories_are_light_too() {
+    let Some(House { up, browser, _folder }) = House::open().await else {
+        return;
+    };
+    register(&browser, "annie").await;
+    connect(&browser).await;
+    let long = |number: u32| {
+        let tags: Vec<String> = (0..10).map(|tag| format!("{tag} of {number} {}", "long ".repeat(11).trim())).collect();
+        let text = format!("Memory {number} {}", "with very many words ".repeat(40));
+        format!("{}\n", json!({ "text": text, "tags": tags, "category": "long ".repeat(12).trim() }))
+    };
+    import(&browser, &(0..25).map(long).collect::<String>()).await;
+
+    for path in ["/memories", "/search?q=many+words&mode=keyword"] {
+        check(&browser, path).await;
+        browser.count(".item", 20).await;
+    }
+    up.stop(Signal::TERM);
 }
 
 #[tokio::test]
@@ -112,7 +135,7 @@ async fn an_import_is_sent_and_followed_by_the_pages_script() {
 }
 
 /// What OWASP's sheet on cross-site scripting and the advisories of HTML cleaners have taught.
-const CORPUS: [&str; 40] = [
+pub(crate) const CORPUS: [&str; 40] = [
     "<script>alert(1)</script>",
     "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
     "<scr<script>ipt>alert(1)</scr</script>ipt>",
@@ -155,7 +178,7 @@ const CORPUS: [&str; 40] = [
     "| a |\n|---|\n| <img src=x onerror=alert(1)> |\n\n# heading {#content onclick=alert(1)}",
 ];
 /// Tags and a category that end the attribute they are in.
-const IN_ATTRIBUTES: &str = "\"><img src=x onerror=alert(1)>";
+pub(crate) const IN_ATTRIBUTES: &str = "\"><img src=x onerror=alert(1)>";
 
 #[tokio::test]
 async fn nothing_that_somebody_wrote_runs_web_01() {

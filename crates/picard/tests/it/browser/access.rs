@@ -61,11 +61,11 @@ pub(crate) struct Burden {
 impl Browser {
     /// Asserts that axe-core finds nothing wrong with the page, in light colours and dark.
     pub(super) async fn assert_open_to_all(&self, axe: &str, name: &str) {
-        self.execute("sync", axe, json!([])).await;
+        self.run(axe, Vec::new()).await;
         for theme in ["light", "dark"] {
             self.colours(theme).await;
             // Only colours differ in the dark.
-            let found = self.execute("async", FIND, json!([theme == "dark"])).await;
+            let found = self.wait_for(FIND, vec![json!(theme == "dark")]).await;
             let found = found.as_array().expect("a list");
             assert!(found.is_empty(), "{name}, {theme}: {}", lines(found));
         }
@@ -74,40 +74,41 @@ impl Browser {
 
     /// Goes through the page with the Tab key alone: every control can be reached, and one sees where one is.
     pub(crate) async fn assert_keyboard_reaches_all(&self, name: &str) {
-        let count = self.execute("sync", WATCH, json!([])).await.as_u64().expect("a number");
+        let count = self.run(WATCH, Vec::new()).await.as_u64().expect("a number");
         // Fields for times have several stops each.
         let steps = usize::try_from(count).expect("a small number") + 15;
         self.keys(&TAB.repeat(steps)).await;
-        let missed = self.execute("sync", MISSED, json!([])).await;
+        let missed = self.run(MISSED, Vec::new()).await;
         let missed = missed.as_array().expect("a list");
         assert!(missed.is_empty(), "{name}: {}", lines(missed));
     }
 
     /// What the page that is shown asks of whoever opens it.
     pub(crate) async fn burden(&self) -> Burden {
-        let measured = self.execute("async", MEASURE, json!([])).await;
+        let measured = self.wait_for(MEASURE, Vec::new()).await;
         let number = |index: usize| measured[index].as_f64().expect("a number");
         Burden { bytes: number(0), shift: number(1) }
     }
 
     /// Asserts that no dialog is open and nothing in the page could run what somebody wrote.
     pub(crate) async fn assert_harmless(&self, name: &str) {
-        let alert = self.send(reqwest::Method::GET, "alert/text", None).await;
+        let alert = self.client.get_alert_text().await;
         assert!(alert.is_err(), "WEB-01: a dialog on {name}: {alert:?}");
-        let found = self.execute("sync", UNSAFE, json!([])).await;
+        let found = self.run(UNSAFE, Vec::new()).await;
         let found = found.as_array().expect("a list");
         assert!(found.is_empty(), "WEB-01: {name}: {}", lines(found));
     }
 
     /// Shows pages as on a system that likes this theme and wants nothing to move.
-    async fn colours(&self, theme: &str) {
+    pub(super) async fn colours(&self, theme: &str) {
         let features =
             json!([{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    async fn execute(&self, kind: &str, script: &str, arguments: Value) -> Value {
-        self.post(&format!("execute/{kind}"), json!({ "script": script, "args": arguments })).await
+    /// What a script answers later.
+    async fn wait_for(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute_async(script, arguments).await.expect("chromedriver obeys")
     }
 }
 

@@ -7,10 +7,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use reqwest::Client;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use url::{ParseError, Url};
 
 /// Nothing that asks the network, the screen or the sandbox of an ordinary desktop.
 const FLAGS: [&str; 12] = [
@@ -88,20 +92,44 @@ impl Processes {
         port.expect("chromedriver says its port")
     }
 
-    /// Starts Chromium with a profile of its own and answers the address of the session.
-    pub(super) async fn open_session(&self, http: &Client, chromium: &Path) -> String {
-        let driver = format!("http://127.0.0.1:{}/session", self.port);
+    /// Starts Chromium with a profile of its own.
+    pub(super) async fn open_session(&self, chromium: &Path) -> Client {
         let profile = self.home.path().join("profile");
         let mut flags = FLAGS.map(str::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.display()));
-        let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "goog:chromeOptions": { "binary": chromium, "args": flags },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        }}});
-        let answer = http.post(&driver).json(&wanted).send().await;
-        let answer: Value = answer.expect("chromedriver answers").json().await.expect("JSON");
-        let id = answer["value"]["sessionId"].as_str().unwrap_or_else(|| panic!("Chromium does not start: {answer}"));
-        format!("{driver}/{id}")
+        let options = json!({ "binary": chromium, "args": flags });
+        let logs = json!({ "browser": "ALL" });
+        let wanted = [("goog:chromeOptions".to_owned(), options), ("goog:loggingPrefs".to_owned(), logs)];
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(wanted.into_iter().collect());
+        builder.connect(&format!("http://127.0.0.1:{}", self.port)).await.expect("Chromium starts")
+    }
+}
+
+/// What chromedriver understands and WebDriver does not know.
+#[derive(Debug)]
+pub(super) enum ChromiumCommand {
+    /// What the console has said since the last time.
+    Log,
+    /// A command of Chromium's own protocol and its parameters.
+    DevTools(&'static str, Value),
+}
+
+impl WebDriverCompatibleCommand for ChromiumCommand {
+    fn endpoint(&self, driver: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        let command = match self {
+            Self::Log => "se/log",
+            Self::DevTools(..) => "goog/cdp/execute",
+        };
+        driver.join(&format!("session/{}/{command}", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = match self {
+            Self::Log => json!({ "type": "browser" }),
+            Self::DevTools(name, parameters) => json!({ "cmd": name, "params": parameters }),
+        };
+        (Method::POST, Some(body.to_string()))
     }
 }
 

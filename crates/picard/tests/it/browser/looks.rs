@@ -36,14 +36,18 @@ impl Browser {
             self.resize(screen).await;
             let size = self.devtools("Page.getLayoutMetrics", json!({})).await;
             let content = &size["cssContentSize"];
+            let is_common = [PHONE.name, DESK.name].contains(&screen.name);
             if let Some(folder) = folder() {
-                let picture = self.picture(content).await;
-                let file = folder.join(format!("{name}-{}.png", screen.name));
-                std::fs::write(file, picture).expect("the picture is saved");
+                let themes: &[&str] = if is_common { &["dark", "light"] } else { &["light"] };
+                for theme in themes {
+                    self.colours(theme).await;
+                    let picture = self.picture(content).await;
+                    let file = folder.join(format!("{name}-{}-{theme}.png", screen.name));
+                    std::fs::write(file, picture).expect("the picture is saved");
+                }
             }
             let width = content["width"].as_f64().expect("a number");
             assert!(width <= f64::from(screen.width), "{name} is {width} pixels wide on {screen:?}");
-            let is_common = [PHONE.name, DESK.name].contains(&screen.name);
             if let Some(axe) = self.axe.as_deref().filter(|_| is_common) {
                 // As tall as the page: what is fixed to the screen's edge hides nothing for good.
                 let tall = content["height"].as_f64().expect("a number").ceil() as u32;
@@ -67,11 +71,6 @@ impl Browser {
         let picture = self.devtools("Page.captureScreenshot", wanted).await;
         let picture = picture["data"].as_str().expect("a picture");
         STANDARD.decode(picture).expect("base64")
-    }
-
-    pub(super) async fn devtools(&self, command: &str, parameters: Value) -> Value {
-        let body = json!({ "cmd": command, "params": parameters });
-        self.post("goog/cdp/execute", body).await
     }
 }
 
