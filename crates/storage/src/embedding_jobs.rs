@@ -182,7 +182,7 @@ impl Store {
             match self.open_pending(row, &mut keys) {
                 Ok(text) => texts.push(text),
                 Err(error) => {
-                    tracing::error!(memory.id = %row.id, "A memory cannot be decrypted and gets no embedding.");
+                    tracing::error!(event = "decryption_failed", memory.id = %row.id, "A memory cannot be decrypted and gets no embedding.");
                     self.fail_embedding(model, row.version(), &error.to_string()).await?;
                 }
             }

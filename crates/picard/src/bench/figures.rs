@@ -25,6 +25,12 @@ impl Figures {
         }
     }
 
+    /// Sums up values of which the mean counts and not the median, such as shares of what was missed.
+    pub(super) fn of_mean(values: Vec<f64>) -> Self {
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        Self { median: mean, ..Self::of(values) }
+    }
+
     /// Sums up times, in milliseconds.
     pub(super) fn of_times(times: &[Duration]) -> Self {
         Self::of(times.iter().copied().map(milliseconds).collect())

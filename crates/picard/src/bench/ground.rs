@@ -23,8 +23,8 @@ use crate::random;
 use crate::rest::{Credentials, send};
 
 const DATABASE: &str = "picard_server";
-/// Memories of another model have a database of their own: a server embeds all that it finds with its model.
-const LONG_DATABASE: &str = "picard_server_long";
+/// The beginning of the names of databases for vectors of a provider's.
+const LONG_DATABASE: &str = "picard_server_of";
 /// The web application's, new in every run.
 const WEB_DATABASE: &str = "picard_web";
 const ADMINISTRATOR: &str = "admin";
@@ -65,10 +65,8 @@ impl Ground {
             last_port: None,
         };
         let cluster = start(&plan, installation.clone()).await?;
-        for name in [DATABASE, LONG_DATABASE] {
-            let owned = Owned { name, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
-            ensure_owned(&cluster, &owned).await?;
-        }
+        let owned = Owned { name: DATABASE, password: &value(&kept, "SERVER_PASSWORD"), has_vectors: true };
+        ensure_owned(&cluster, &owned).await?;
         Ok(Self { cluster, installation, folder, kept, model_dir, _lock: lock })
     }
 
@@ -77,16 +75,22 @@ impl Ground {
         self.installation.program(name)
     }
 
+    /// Makes the database for memories whose vectors are a provider's, if it is missing.
+    pub(super) async fn prepare_database(&self, embedding: Embedding) -> Result<(), Problem> {
+        let (name, password) = (database(embedding), value(&self.kept, "SERVER_PASSWORD"));
+        ensure_owned(&self.cluster, &Owned { name: &name, password: &password, has_vectors: true }).await
+    }
+
     /// The server's database as the server's own role.
     pub(super) fn database_url(&self, embedding: Embedding) -> String {
         let password = value(&self.kept, "SERVER_PASSWORD");
         let name = database(embedding);
-        self.cluster.url_as(name, &password, name)
+        self.cluster.url_as(&name, &password, &name)
     }
 
     /// The server's database as the superuser.
     pub(super) fn superuser_url(&self, embedding: Embedding) -> String {
-        self.cluster.url(database(embedding))
+        self.cluster.url(&database(embedding))
     }
 
     /// The server's settings, except for its address.
@@ -99,11 +103,11 @@ impl Ground {
             Embedding::Local => {
                 variables.push(("EMBEDDING_MODEL_DIR", self.model_dir.to_string_lossy().into_owned()));
             }
-            Embedding::Provider { port } => variables.extend([
+            Embedding::Provider { port, dimensions, .. } => variables.extend([
                 ("OPENAI_API_KEY", "bench".to_owned()),
                 ("OPENAI_BASE_URL", format!("http://127.0.0.1:{port}/v1")),
                 ("EMBEDDING_MODEL", "bench".to_owned()),
-                ("EMBEDDING_DIMENSIONS", super::provider::DIMENSIONS.to_string()),
+                ("EMBEDDING_DIMENSIONS", dimensions.to_string()),
             ]),
             Embedding::Unused => variables.extend([
                 ("OPENAI_API_KEY", "unused".to_owned()),
@@ -146,17 +150,28 @@ impl Ground {
         Ok(variables.map(|(name, value)| (name.to_owned(), value)).into())
     }
 
+    /// Lets the web application's people connect to accounts at the server that were there before they registered. The
+    /// application itself refuses that: a name is no proof of whose account it is.
+    pub(super) async fn trust_names(&self) -> Result<(), Problem> {
+        let trust = async {
+            let mut connection = PgConnection::connect(&self.cluster.url(WEB_DATABASE)).await?;
+            run(&mut connection, "UPDATE people SET has_begun_account = true".to_owned()).await?;
+            connection.close().await
+        };
+        trust.await.map_err(|error| explain("prepare the web application's people", &error))
+    }
+
     /// The bench's client at the server, registered the first time.
     pub(super) async fn credentials(&mut self, http: &Client, url: &str, embedding: Embedding) -> Result<Credentials, Problem> {
-        let (id, secret) = if database(embedding) == DATABASE {
-            ("CLIENT_ID", "CLIENT_SECRET")
-        } else {
-            ("LONG_CLIENT_ID", "LONG_CLIENT_SECRET")
+        let of = match embedding {
+            Embedding::Provider { dimensions, people, .. } => format!("_{dimensions}_{people}"),
+            Embedding::Local | Embedding::Unused => String::new(),
         };
-        if self.kept.get(id).is_none() {
-            self.register(http, url, embedding, [(id, "client_id"), (secret, "client_secret")]).await?;
+        let (id, secret) = (format!("CLIENT_ID{of}"), format!("CLIENT_SECRET{of}"));
+        if self.kept.get(&id).is_none() {
+            self.register(http, url, embedding, [(&id, "client_id"), (&secret, "client_secret")]).await?;
         }
-        Ok(Credentials { id: value(&self.kept, id), secret: value(&self.kept, secret) })
+        Ok(Credentials { id: value(&self.kept, &id), secret: value(&self.kept, &secret) })
     }
 
     async fn register(
@@ -164,7 +179,7 @@ impl Ground {
         http: &Client,
         url: &str,
         embedding: Embedding,
-        names: [(&'static str, &str); 2],
+        names: [(&str, &str); 2],
     ) -> Result<(), Problem> {
         let password = value(&self.kept, "ADMIN_PASSWORD");
         let administrator =
@@ -185,8 +200,12 @@ impl Ground {
     }
 }
 
-fn database(embedding: Embedding) -> &'static str {
-    if matches!(embedding, Embedding::Provider { .. }) { LONG_DATABASE } else { DATABASE }
+/// A server embeds all that it finds with its own model, so each kind of vector has a database of its own.
+fn database(embedding: Embedding) -> String {
+    match embedding {
+        Embedding::Provider { dimensions, people, .. } => format!("{LONG_DATABASE}_{dimensions}_{people}"),
+        Embedding::Local | Embedding::Unused => DATABASE.to_owned(),
+    }
 }
 
 async fn remove(url: &str, name: &str) -> Result<(), sqlx::Error> {

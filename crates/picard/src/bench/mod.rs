@@ -13,6 +13,7 @@ mod limits;
 mod load;
 mod long_vectors;
 mod mcp;
+mod people;
 mod pgbench;
 mod provider;
 mod report;
@@ -50,6 +51,14 @@ pub struct BenchArguments {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub memories: u32,
 
+    /// How many numbers the vectors of the faked provider have
+    #[arg(long, default_value_t = provider::DIMENSIONS, value_parser = clap::value_parser!(u16).range(8..=2_000))]
+    pub dimensions: u16,
+
+    /// How many people have a hundred memories each in `--part people`
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub people: u32,
+
     /// Measure nothing and run for so many minutes at half of what this machine can do; fails when memory, open files or connections grow
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1_440))]
     pub soak_minutes: Option<u64>,
@@ -72,6 +81,8 @@ pub enum Part {
     Limits,
     /// Starts, and memory without the model
     Starts,
+    /// One's own searches beside those of many other people; takes long the first time, and is measured only when it is named
+    People,
 }
 
 /// Measures everything and prints a table. A target that is missed is shown and is no failure.
@@ -120,11 +131,16 @@ async fn measure(arguments: &BenchArguments, environment: &Environment) -> Resul
     if is_wanted(Part::Limits) {
         let http = rest::client()?;
         eprintln!("picard: measuring batches, and searches of long vectors");
-        measurements.extend(Box::pin(long_vectors::measure(&mut ground, &http, arguments.memories, seconds)).await?);
+        measurements.extend(Box::pin(long_vectors::measure(&mut ground, &http, arguments)).await?);
     }
     if is_wanted(Part::Starts) {
         eprintln!("picard: measuring the start of picard-server");
         measurements.extend(starts::measure(&ground, seconds).await?);
+    }
+    if arguments.parts.contains(&Part::People) {
+        let http = rest::client()?;
+        eprintln!("picard: measuring searches beside many people");
+        measurements.extend(Box::pin(people::measure(&mut ground, &http, arguments)).await?);
     }
     Ok(Report { seconds: arguments.seconds, memories: arguments.memories, measurements })
 }

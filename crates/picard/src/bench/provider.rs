@@ -14,10 +14,11 @@ use tokio::task::JoinHandle;
 use super::texts::Random;
 use crate::problem::Problem;
 
-/// As many numbers as the vectors of the best-known provider have.
-pub(super) const DIMENSIONS: usize = 1_536;
+/// As many numbers as the vectors of the best-known provider have, if nothing else is said.
+pub(super) const DIMENSIONS: u16 = 1_536;
 
-type Words = Arc<Mutex<HashMap<String, Vec<f32>>>>;
+/// The directions of words that were met, and how many numbers each has.
+type Words = Arc<(Mutex<HashMap<String, Vec<f32>>>, u16)>;
 
 /// The provider; it ends when it is dropped.
 pub(super) struct Provider {
@@ -28,9 +29,9 @@ pub(super) struct Provider {
 
 impl Provider {
     /// Starts on a free port.
-    pub(super) async fn start() -> Result<Self, Problem> {
+    pub(super) async fn start(dimensions: u16) -> Result<Self, Problem> {
         let failed = |error: std::io::Error| Problem::from_error("start the bench's provider of embeddings", &error);
-        let words = Words::default();
+        let words: Words = Arc::new((Mutex::default(), dimensions));
         let router = Router::new().route("/v1/embeddings", post(embeddings)).with_state(Arc::clone(&words));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
@@ -39,6 +40,11 @@ impl Provider {
             let _ = axum::serve(listener, router).await;
         });
         Ok(Self { port, words, serving })
+    }
+
+    /// How many numbers a vector has.
+    pub(super) fn dimensions(&self) -> u16 {
+        self.words.1
     }
 
     /// The vector of a text, as the server gets it.
@@ -62,20 +68,21 @@ async fn embeddings(State(words): State<Words>, Json(request): Json<Value>) -> J
 }
 
 fn vector(words: &Words, text: &str) -> Vec<f32> {
-    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut sum = vec![0.0_f32; DIMENSIONS];
+    let dimensions = usize::from(words.1);
+    let mut words = words.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sum = vec![0.0_f32; dimensions];
     for word in text.split_whitespace() {
-        let direction = words.entry(word.to_owned()).or_insert_with(|| direction(word));
+        let direction = words.entry(word.to_owned()).or_insert_with(|| direction(word, dimensions));
         sum.iter_mut().zip(direction.iter()).for_each(|(sum, part)| *sum += part);
     }
     let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     sum.iter().map(|number| number / length).collect()
 }
 
-fn direction(word: &str) -> Vec<f32> {
+fn direction(word: &str, dimensions: usize) -> Vec<f32> {
     let seed = word.bytes().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut random = Random(seed);
     #[expect(clippy::cast_precision_loss, reason = "numbers up to a million are exact")]
     let number = |random: &mut Random| random.below(2_000_001) as f32 / 1_000_000.0 - 1.0;
-    (0..DIMENSIONS).map(|_| number(&mut random)).collect()
+    (0..dimensions).map(|_| number(&mut random)).collect()
 }

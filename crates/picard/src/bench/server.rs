@@ -27,6 +27,10 @@ pub(super) enum Embedding {
     Provider {
         /// On this machine.
         port: u16,
+        /// How many numbers a vector has.
+        dimensions: u16,
+        /// Of how many people the database is; 0: of those who measure.
+        people: u32,
     },
 }
 

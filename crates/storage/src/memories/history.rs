@@ -75,7 +75,7 @@ impl Store {
         let open = |row: VersionRow| {
             let text = open_text(&key, &binding(id.0, owner.0, row.text_version), &row.ciphertext);
             let text = text.inspect_err(|error| {
-                tracing::error!(memory.id = %id, version = row.version, cause = %error, "A version cannot be decrypted.");
+                tracing::error!(event = "decryption_failed", memory.id = %id, version = row.version, cause = %error, "A version cannot be decrypted.");
             });
             Some(Version {
                 version: row.version,

@@ -130,7 +130,7 @@ impl<'a> Decryptor<'a> {
         self.open(row, reader)
             .inspect_err(|error| {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
-                tracing::error!(memory.id = %id, cause, "A memory cannot be decrypted and was left out of a list.");
+                tracing::error!(event = "decryption_failed", memory.id = %id, cause, "A memory cannot be decrypted and was left out of a list.");
             })
             .ok()
     }

@@ -1,6 +1,7 @@
 //! The statements on a real PostgreSQL: what must hold when several processes use one database.
 
 mod backup;
+mod costs;
 mod distribution;
 mod embedding_jobs;
 mod grants;

@@ -23,6 +23,11 @@ const ENLARGED: Screen = Screen { name: "320", width: 320, height: 256 };
 const TABLET: Screen = Screen { name: "768", width: 768, height: 1024 };
 const WALL: Screen = Screen { name: "2560", width: 2560, height: 1440 };
 
+/// Names what reaches beyond the screen.
+const WIDE: &str = "return [...document.querySelectorAll('body *')]
+    .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
+    .map(one => one.tagName + ' ' + one.className + ' ' + one.id).join(', ')";
+
 impl Browser {
     /// Shows pages as on this screen. A window cannot be made as narrow as a phone.
     pub(crate) async fn resize(&self, screen: Screen) {
@@ -47,7 +52,9 @@ impl Browser {
                 }
             }
             let width = content["width"].as_f64().expect("a number");
-            assert!(width <= f64::from(screen.width), "{name} is {width} pixels wide on {screen:?}");
+            if width > f64::from(screen.width) {
+                panic!("{name} is {width} pixels wide on {screen:?}: {}", self.run(WIDE, Vec::new()).await);
+            }
             if let Some(axe) = self.axe.as_deref().filter(|_| is_common) {
                 // As tall as the page: what is fixed to the screen's edge hides nothing for good.
                 let tall = content["height"].as_f64().expect("a number").ceil() as u32;
