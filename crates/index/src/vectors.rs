@@ -1,7 +1,5 @@
 //! Vectors in a byte a number, in a bit, or in both.
 
-use pulp::Arch;
-
 /// Signs in one word.
 const SIGNS: usize = 64;
 
@@ -72,9 +70,11 @@ impl Vectors {
         }
         let Some(words) = &self.signs else { return self.compare(vector, is_wanted) };
         let query: Vec<u64> = signs(vector).collect();
-        let rows = (0..).zip(words.chunks_exact(query.len()));
-        let rows = rows.filter(|(row, _)| is_wanted(self.places[*row as usize]));
-        let mut rows: Vec<(u32, u32)> = fast(|| rows.map(|(row, words)| (differences(&query, words), row)).collect());
+        let mut rows: Vec<(u32, u32)> = (0..)
+            .zip(words.chunks_exact(query.len()))
+            .filter(|(row, _)| is_wanted(self.places[*row as usize]))
+            .map(|(row, words)| (differences(&query, words), row))
+            .collect();
         let most = if self.numbers.is_some() { windows.saturating_mul(PER_WINDOW).saturating_add(BESIDES) } else { windows };
         if most < rows.len() {
             rows.select_nth_unstable(most);
@@ -84,7 +84,7 @@ impl Vectors {
         match &self.numbers {
             Some(numbers) => {
                 let query = Query::new(vector);
-                fast(|| rows.map(|(_, row)| (self.places[row as usize], query.similarity(numbers, row as usize))).collect())
+                rows.map(|(_, row)| (self.places[row as usize], query.similarity(numbers, row as usize))).collect()
             }
             None => rows.map(|(differences, row)| (self.places[row as usize], self.agreement(differences))).collect(),
         }
@@ -95,7 +95,7 @@ impl Vectors {
         let Some(numbers) = self.numbers.as_ref().filter(|_| vector.len() == self.dimensions) else { return Vec::new() };
         let query = Query::new(vector);
         let rows = self.places.iter().copied().enumerate().filter(|(_, place)| is_wanted(*place));
-        fast(|| rows.map(|(row, place)| (place, query.similarity(numbers, row))).collect())
+        rows.map(|(row, place)| (place, query.similarity(numbers, row))).collect()
     }
 
     /// The cosine of the angle that so many different signs stand for.
@@ -144,7 +144,6 @@ impl Query {
         Self { codes, scale }
     }
 
-    #[inline(always)]
     fn similarity(&self, numbers: &Numbers, row: usize) -> f32 {
         let start = row * self.codes.len();
         #[expect(clippy::cast_precision_loss, reason = "the error of a byte a number is larger")]
@@ -153,13 +152,6 @@ impl Query {
     }
 }
 
-/// Runs this with what the processor has for many numbers at once, which is found out while it runs. What is to be
-/// compiled for it has to be inlined.
-fn fast<T>(work: impl FnOnce() -> T) -> T {
-    Arch::new().dispatch(work)
-}
-
-#[inline(always)]
 fn differences(left: &[u64], right: &[u64]) -> u32 {
     left.iter().zip(right).map(|(left, right)| (left ^ right).count_ones()).sum()
 }
@@ -192,7 +184,6 @@ fn quantise(vector: &[f32], codes: &mut [i8]) -> f32 {
 }
 
 /// The product of two rows, 16 numbers at a time so that the compiler uses what the processor has for that.
-#[inline(always)]
 fn dot(left: &[i8], right: &[i8]) -> i32 {
     const STEP: usize = 16;
     let (left, left_rest) = left.as_chunks::<STEP>();

@@ -1,9 +1,6 @@
 //! The steps between the matrix products, each in one pass over memory and written so that the compiler vectorises it.
 //!
-//! Matrices lie row after row in one slice of numbers. [`Arch`] finds out what the processor has for many numbers at
-//! once; what is to be compiled for it has to be inlined.
-
-use pulp::Arch;
+//! Matrices lie row after row in one slice of numbers.
 
 /// Adds a bias to every row.
 pub(super) struct AddBias(pub(super) Vec<f32>);
@@ -23,42 +20,35 @@ const EPSILON: f32 = 1e-12;
 
 impl AddBias {
     pub(super) fn apply(&self, rows: &mut [f32]) {
-        Arch::new().dispatch(|| {
-            for row in rows.chunks_exact_mut(self.0.len()) {
-                for (x, bias) in row.iter_mut().zip(&self.0) {
-                    *x += bias;
-                }
+        for row in rows.chunks_exact_mut(self.0.len()) {
+            for (x, bias) in row.iter_mut().zip(&self.0) {
+                *x += bias;
             }
-        });
+        }
     }
 }
 
 impl BiasGelu {
     pub(super) fn apply(&self, rows: &mut [f32]) {
-        Arch::new().dispatch(|| {
-            for row in rows.chunks_exact_mut(self.0.len()) {
-                for (x, bias) in row.iter_mut().zip(&self.0) {
-                    *x = gelu(*x + bias);
-                }
+        for row in rows.chunks_exact_mut(self.0.len()) {
+            for (x, bias) in row.iter_mut().zip(&self.0) {
+                *x = gelu(*x + bias);
             }
-        });
+        }
     }
 }
 
 impl AddNorm {
     pub(super) fn apply(&self, rows: &mut [f32], others: &[f32]) {
         let width = self.bias.len();
-        Arch::new().dispatch(|| {
-            for (row, other) in rows.chunks_exact_mut(width).zip(others.chunks_exact(width)) {
-                for ((x, y), bias) in row.iter_mut().zip(other).zip(&self.bias) {
-                    *x += y + bias;
-                }
-                self.normalise(row);
+        for (row, other) in rows.chunks_exact_mut(width).zip(others.chunks_exact(width)) {
+            for ((x, y), bias) in row.iter_mut().zip(other).zip(&self.bias) {
+                *x += y + bias;
             }
-        });
+            self.normalise(row);
+        }
     }
 
-    #[inline(always)]
     fn normalise(&self, row: &mut [f32]) {
         let count = row.len() as f32;
         let mean = sum(row, |x| x) / count;
@@ -72,22 +62,20 @@ impl AddNorm {
 
 /// Softmax of every row of so many numbers.
 pub(super) fn softmax(rows: &mut [f32], width: usize) {
-    Arch::new().dispatch(|| {
-        for row in rows.chunks_exact_mut(width) {
-            let highest = row.iter().copied().fold(f32::MIN, f32::max);
-            for x in row.iter_mut() {
-                *x = exp(*x - highest);
-            }
-            let factor = sum(row, |x| x).recip();
-            for x in row.iter_mut() {
-                *x *= factor;
-            }
+    for row in rows.chunks_exact_mut(width) {
+        let highest = row.iter().copied().fold(f32::MIN, f32::max);
+        for x in row.iter_mut() {
+            *x = exp(*x - highest);
         }
-    });
+        let factor = sum(row, |x| x).recip();
+        for x in row.iter_mut() {
+            *x *= factor;
+        }
+    }
 }
 
 /// Eight sums side by side: one alone could not be vectorised, as the order of additions matters to floats.
-#[inline(always)]
+#[inline]
 fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0; 8];
     let chunks = row.chunks_exact(8);
@@ -103,7 +91,7 @@ fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 /// x times the normal distribution's share below x.
 ///
 /// erf by Abramowitz and Stegun 7.1.26, off by at most 1.5e-7.
-#[inline(always)]
+#[inline]
 fn gelu(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
@@ -114,7 +102,7 @@ fn gelu(x: f32) -> f32 {
 }
 
 /// e to the x for x <= 0, without a call or a branch. Below -87 it stays at about 1e-38.
-#[inline(always)]
+#[inline]
 fn exp(x: f32) -> f32 {
     /// Adding 1.5 * 2^23 leaves the nearest whole number in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
