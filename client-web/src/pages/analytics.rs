@@ -16,6 +16,9 @@ use crate::visitor::Member;
 const WIDTH: i64 = 600;
 const HEIGHT: i64 = 160;
 
+/// There is room for so many months at least, so that a single one is no wall.
+const A_YEAR: usize = 12;
+
 /// A column of a chart.
 struct Column {
     x: i64,
@@ -72,7 +75,7 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member) -> Resul
 /// Columns side by side, the highest as high as the chart. Whatever is not nothing can be seen.
 fn columns(rows: &[Row]) -> Vec<Column> {
     let highest = rows.iter().map(|row| row.count).max().unwrap_or_default().max(1);
-    let slot = WIDTH / i64::try_from(rows.len().max(1)).unwrap_or(1);
+    let slot = WIDTH / i64::try_from(rows.len().max(A_YEAR)).unwrap_or(1);
     let column = |(index, row): (i64, &Row)| {
         let height = (row.count.max(0) * HEIGHT / highest).max(i64::from(row.count > 0) * 2);
         Column { x: index * slot + slot / 8, y: HEIGHT - height, width: slot * 3 / 4, height }
@@ -93,5 +96,6 @@ mod tests {
         assert_eq!((columns[0].height, columns[1].height, columns[2].height), (0, 2, HEIGHT));
         assert!(columns.iter().all(|column| column.x + column.width <= WIDTH && column.y + column.height == HEIGHT));
         assert!(super::columns(&[]).is_empty());
+        assert!(super::columns(&[row(1)])[0].width < WIDTH / 12);
     }
 }
