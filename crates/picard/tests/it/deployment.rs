@@ -2,6 +2,7 @@
 //! the programs read, and nothing runs as root or may write where it need not (OPS-10).
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -94,6 +95,7 @@ fn compose_runs_both_programs_with_few_rights_ops_10() {
         let given = keys(&service["environment"]);
         if service["build"].is_null() {
             assert_eq!(service["pull_policy"], "never", "{name}: no registry has the image");
+            assert_eq!(service["healthcheck"]["disable"], true, "{name} ends, and is asked for a program that goes on");
         } else {
             let missing: Vec<&String> = known.difference(&given).filter(|variable| !FIXED.contains(&variable.as_str())).collect();
             assert!(missing.is_empty(), "{name} is not given {missing:?}: what stands in .env would be without effect");
@@ -122,11 +124,16 @@ fn compose_runs_both_programs_with_few_rights_ops_10() {
 
 #[test]
 fn every_secret_that_compose_asks_for_is_made_new() {
-    let run = || {
-        let made = Command::new("sh").arg(root().join("docker/make-env")).output().expect("a shell");
-        String::from_utf8(made.stdout).expect("text")
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |name: &str| {
+        let file = folder.path().join(name);
+        let made = Command::new("sh").arg(root().join("docker/make-env")).arg(&file).output().expect("a shell");
+        (made.status.success(), std::fs::read_to_string(&file).expect("text"))
     };
-    let (first, second) = (run(), run());
+    let ((_, first), (_, second)) = (run("first"), run("second"));
+    assert_eq!(run("first"), (false, first.clone()), "OPS-10: keys that something was encrypted by are never replaced");
+    let mode = std::fs::metadata(folder.path().join("first")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "OPS-10: others on the machine read the keys");
     let value = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
         line.unwrap_or_else(|| panic!("{name} is not made")).to_owned()
