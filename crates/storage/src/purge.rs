@@ -124,8 +124,8 @@ impl Store {
             until_none_is_left!(
                 self,
                 MOST_WITH_OTHERS,
-                "DELETE FROM imports WHERE id IN (
-                     SELECT id FROM imports
+                "DELETE FROM imports WHERE (user_id, id) IN (
+                     SELECT user_id, id FROM imports
                      WHERE updated_at < now() - CASE WHEN run_after = 'infinity' THEN interval '1 day' ELSE interval '30 days' END
                      LIMIT $1)"
             ),
@@ -152,8 +152,8 @@ impl Store {
             until_none_is_left!(
                 self,
                 MOST,
-                "DELETE FROM persona_questions WHERE id IN (
-                     SELECT id FROM persona_questions WHERE asked_at < now() - interval '400 days' LIMIT $1)"
+                "DELETE FROM persona_questions WHERE (user_id, id) IN (
+                     SELECT user_id, id FROM persona_questions WHERE asked_at < now() - interval '400 days' LIMIT $1)"
             ),
             until_none_is_left!(
                 self,
