@@ -21,9 +21,6 @@ use crate::store::is_alive;
 
 /// A connection that has rested for longer is asked for a sign of life before it is used.
 pub(crate) const REST: Duration = Duration::from_secs(1);
-/// What has rested for so long goes back to the pool, which ends it after a while.
-const LONG_REST: Duration = Duration::from_secs(30);
-
 /// Connections to the server's database; cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -42,6 +39,8 @@ type Answer = Result<PoolConnection<Postgres>, Error>;
 struct Kept {
     /// The one that was used last is at the end.
     resting: VecDeque<(Instant, PoolConnection<Postgres>)>,
+    /// Whether a task looks after those that rest.
+    is_tended: bool,
     /// Single statements that wait for a connection.
     statements: VecDeque<oneshot::Sender<Answer>>,
     /// Tasks that fetch connections for them.
@@ -154,9 +153,6 @@ impl Pool {
             }
             return Next::Wait(receiver);
         };
-        let oldest = kept.resting.pop_front_if(|(since, _)| since.elapsed() > LONG_REST);
-        drop(kept);
-        drop(oldest);
         Next::Rested(since, connection)
     }
 
@@ -186,6 +182,23 @@ impl Pool {
         }
     }
 
+    /// Gives back to the pool what nobody has used for a while, until nothing rests any more.
+    async fn tend(self) {
+        loop {
+            tokio::time::sleep(REST).await;
+            let mut kept = self.kept();
+            let count = kept.resting.iter().take_while(|(since, _)| since.elapsed() >= REST).count();
+            let rested: Vec<_> = kept.resting.drain(..count).collect();
+            let is_done = kept.resting.is_empty();
+            kept.is_tended = !is_done;
+            drop(kept);
+            drop(rested);
+            if is_done {
+                return;
+            }
+        }
+    }
+
     /// Gives a connection whose statement has ended in order to whoever needs it.
     fn keep(&self, connection: PoolConnection<Postgres>) {
         let mut kept = self.kept();
@@ -194,6 +207,10 @@ impl Pool {
         let unwanted = match left {
             Some(Ok(connection)) if is_kept => {
                 kept.resting.push_back((Instant::now(), connection));
+                if !kept.is_tended {
+                    kept.is_tended = true;
+                    tokio::spawn(self.clone().tend());
+                }
                 None
             }
             other => other,
