@@ -49,8 +49,13 @@ fn key(state: &str, csrf: &str) -> [u8; 32] {
 }
 
 /// Begins: the address at the server to which the browser goes. `csrf` is the form token of the session, which binds
-/// the answer to it.
-pub(crate) async fn begin(state: &AppState, person: &Person, csrf: &str, access: Access) -> Result<Url, ConnectionError> {
+/// the answer to it; `language` is the code of the one that the server's pages are to speak.
+pub(crate) async fn begin(
+    state: &AppState,
+    person: &Person,
+    (csrf, language): (&str, &str),
+    access: Access,
+) -> Result<Url, ConnectionError> {
     let client = state.client.as_deref().ok_or(ConnectionError::NotRegistered)?;
     let metadata = state.server.metadata().await.map_err(TokenError::from)?;
     let mut address = endpoint(&metadata, &state.server_public_url).map_err(TokenError::from)?;
@@ -71,7 +76,8 @@ pub(crate) async fn begin(state: &AppState, person: &Person, csrf: &str, access:
         .append_pair("scope", &row.scope)
         .append_pair("state", token.expose_secret())
         .append_pair("code_challenge", &pkce_s256(verifier.expose_secret()))
-        .append_pair("code_challenge_method", "S256");
+        .append_pair("code_challenge_method", "S256")
+        .append_pair("ui_locales", language);
     Ok(address)
 }
 

@@ -8,7 +8,9 @@ use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 use crate::words::{Language, Words};
 
 /// The cookie in which the page's script says where the browser is.
-const ZONE_COOKIE: &str = "picard_zone";
+fn zone_cookie(is_https: bool) -> &'static str {
+    if is_https { "__Host-picard_zone" } else { "picard_zone" }
+}
 
 /// The cookie with the language that somebody chose who is not signed in. Browsers accept the `__Host-` prefix only over
 /// HTTPS (LOG-03).
@@ -125,7 +127,7 @@ impl Preferences {
         Self {
             language: chosen.unwrap_or_else(|| Language::accepted(accepted)),
             theme: Theme::System,
-            zone: cookie(headers, ZONE_COOKIE).and_then(Zone::parse).unwrap_or_default(),
+            zone: cookie(headers, zone_cookie(is_https)).and_then(Zone::parse).unwrap_or_default(),
         }
     }
 
@@ -185,6 +187,8 @@ mod tests {
         assert_eq!((unset.language, unset.zone.name()), (Language::German, "Asia/Tokyo"));
         headers.insert("cookie", "picard_language=en; picard_zone=Asia/Tokyo".parse().expect("a value"));
         assert_eq!(Preferences::of_browser(&headers, false).language, Language::English, "what was chosen comes first");
+        headers.insert("cookie", "picard_zone=Asia/Tokyo; __Host-picard_zone=Asia/Seoul".parse().expect("a value"));
+        assert_eq!(Preferences::of_browser(&headers, true).zone.name(), "Asia/Seoul", "LOG-03: only what this host said");
         let preferences = browser.with(&set);
         assert_eq!((preferences.language, preferences.theme), (Language::English, Theme::Dark));
         assert_eq!(preferences.zone.name(), "Europe/Berlin");

@@ -3,8 +3,10 @@
 
 // Says where the browser is, so that the next page shows its times. The server knows nothing better without it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone && !document.cookie.split("; ").includes(`picard_zone=${zone}`)) {
-  document.cookie = `picard_zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax`;
+const isHttps = location.protocol === "https:";
+const zoneCookie = `${isHttps ? "__Host-" : ""}picard_zone=${zone}`;
+if (zone && !document.cookie.split("; ").includes(zoneCookie)) {
+  document.cookie = `${zoneCookie}; Path=/; Max-Age=31536000; SameSite=Lax${isHttps ? "; Secure" : ""}`;
 }
 
 // A menu closes when one goes elsewhere.

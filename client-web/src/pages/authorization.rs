@@ -30,7 +30,7 @@ pub(crate) async fn begin(
     }
     let access = if fields.access == "read" { Access::Read } else { Access::ReadAndWrite };
     let csrf = member.visitor.csrf.as_deref().unwrap_or_default();
-    match authorization::begin(&state, &member.person, csrf, access).await {
+    match authorization::begin(&state, &member.person, (csrf, member.words().code), access).await {
         Ok(address) => Ok(see_other(address.as_str())),
         Err(error) => Err(Explanation::from(&error).into()),
     }

@@ -5,15 +5,18 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::home::Done;
 use crate::connecting;
 use crate::db::connections::{self, Flow};
-use crate::error::{PageError, see_other};
+use crate::error::{Explanation, PageError, see_other};
 use crate::form::MemberForm;
 use crate::frame::{Frame, Section, page};
 use crate::moments;
+use crate::server_client::Call;
 use crate::state::AppState;
+use crate::tokens;
 use crate::visitor::Member;
 
 /// The form has nothing but its token.
@@ -37,6 +40,8 @@ struct ConnectionsPage {
     frame: Frame,
     username: String,
     summary: Option<Summary>,
+    /// Heading and message of what keeps the connection from being used.
+    problem: Option<(&'static str, String)>,
 }
 
 /// `GET /connections`
@@ -50,9 +55,20 @@ pub(crate) async fn show(State(state): State<AppState>, member: Member, Query(do
         refreshed_at: moments::readable(row.refreshed_at, member.preferences()),
         refreshed_at_machine: moments::machine(row.refreshed_at),
     });
+    let problem = match &summary {
+        Some(_) => problem(&state, &member).await,
+        None => None,
+    };
     let frame = Frame::new(&member.visitor, member.words().connection.title, Section::Connections);
     let frame = frame.with_notice(done.done.as_deref());
-    Ok(page(StatusCode::OK, &ConnectionsPage { frame, username: member.person.username, summary }))
+    Ok(page(StatusCode::OK, &ConnectionsPage { frame, username: member.person.username, summary, problem }))
+}
+
+/// Tries the connection: one that was ended at the server would look as good as any otherwise.
+async fn problem(state: &AppState, member: &Member) -> Option<(&'static str, String)> {
+    let tried = tokens::call::<IgnoredAny>(state, &member.person, &Call::get("/api/connections", &[])).await;
+    let (heading, message) = Explanation::from(&tried.err()?).reason.said(member.words());
+    Some((heading, message))
 }
 
 /// `POST /connections/disconnect`

@@ -39,6 +39,7 @@ async fn a_person_connects_with_an_account_at_the_server(pool: PgPool) {
     assert_eq!(asked["client_id"], CLIENT_ID);
     assert_eq!(asked["scope"], "memories:read memories:write");
     assert_eq!(asked["code_challenge_method"], "S256");
+    assert_eq!(asked["ui_locales"], "en", "the language of this page");
     assert!(asked["redirect_uri"].ends_with("/oauth/callback"));
     assert!(asked["state"].len() >= 43 && asked["code_challenge"].len() == 43, "256 bits each");
     let code = house.server.allow("captain", &asked);

@@ -163,6 +163,9 @@ async fn a_connection_that_has_ended_is_remembered_and_asks_no_more_of_the_serve
     assert!(ended(&browser.get("/memories").await) && ended(&browser.get("/search?q=x").await));
     assert_eq!(asked, 1);
     assert_eq!(house.server.memo().refreshes, 1);
+    let connection = browser.get("/connections").await;
+    assert_eq!(connection.status, StatusCode::OK);
+    assert!(connection.contains("The connection has ended") && connection.contains("Connect again"), "{}", connection.body);
 
     assert_eq!(browser.post("/connect", &[]).await.location(), "/memories?done=connected", "a new account, as the page said");
     assert_eq!(browser.get("/memories").await.status, StatusCode::OK);

@@ -11,6 +11,7 @@ use picard_domain::{Error, Scope};
 use crate::pages::OWN_PAGE;
 use crate::pages::frame::{Frame, failure, message, page, see_other};
 use crate::pages::session::{PageForm, Visitor};
+use crate::pages::words::{Words, fill};
 use crate::request::method_not_allowed;
 use crate::state::AppState;
 
@@ -24,11 +25,11 @@ struct ConsentPage {
 }
 
 /// A scope in words: what it is, and what it means.
-fn words(scope: Scope) -> (&'static str, &'static str) {
+fn said(scope: Scope, words: &'static Words) -> (&'static str, &'static str) {
     match scope {
-        Scope::Read => ("Read your memories", "to show and search all of them, private ones too"),
-        Scope::Write => ("Write your memories", "to add, change and delete them, and to change who may see them"),
-        Scope::Admin => ("Administer this server", "to manage accounts and applications; it opens nobody's texts"),
+        Scope::Read => (words.read, words.read_means),
+        Scope::Write => (words.write, words.write_means),
+        Scope::Admin => (words.administer, words.administer_means),
     }
 }
 
@@ -42,7 +43,8 @@ fn words(scope: Scope) -> (&'static str, &'static str) {
     ("code_challenge" = String, Query, description = "SHA-256 of the code verifier in base64url (RFC 7636)", example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
     ("code_challenge_method" = String, Query, description = "S256", example = "S256"),
     ("resource" = Option<String>, Query, description = "Whom the tokens are for: the server's URL or that of its MCP endpoint (RFC 8707)"),
-    ("prompt" = Option<String>, Query, description = "none, or some of login, select_account, consent, create")),
+    ("prompt" = Option<String>, Query, description = "none, or some of login, select_account, consent, create"),
+    ("ui_locales" = Option<String>, Query, description = "Languages of the pages, the best first (BCP 47); without it the browser's", example = "de en")),
     security(()), responses(
     (status = 200, description = "The consent page", content_type = "text/html", body = String, example = "<!doctype html>…"),
     (status = 303, description = "To the sign-in page, or back to the client with code or error, state and iss"),
@@ -57,6 +59,7 @@ pub(crate) async fn authorize(
     if method != Method::GET {
         return method_not_allowed().await.with_header(header::ALLOW, "GET").into_response();
     }
+    let (language, words) = (visitor.language, visitor.language.words());
     let query = query.unwrap_or_default();
     match state.app.authorize(&query, visitor.session.as_ref(), &visitor.address).await {
         Ok(Authorization::Ask(question)) => ask(&visitor, question),
@@ -65,21 +68,20 @@ pub(crate) async fn authorize(
             let next = utf8_percent_encode(&format!("/authorize?{query}"), NON_ALPHANUMERIC).to_string();
             see_other(&format!("{}?next={next}", if create { "/signup" } else { "/login" }))
         }
-        Ok(Authorization::Refuse(reason)) => message(
-            StatusCode::BAD_REQUEST,
-            "The application asks in the wrong way",
-            format!("Nothing was sent anywhere. Tell whoever makes the application: {reason}"),
-        ),
-        Err(error) => failure(&error),
+        Ok(Authorization::Refuse(reason)) => {
+            message(StatusCode::BAD_REQUEST, language, words.asks_wrong_heading, fill(words.asks_wrong, reason))
+        }
+        Err(error) => failure(language, &error),
     }
 }
 
 fn ask(visitor: &Visitor, question: Box<Question>) -> Response {
+    let words = visitor.language.words();
     let origin = question.client.target.origin.clone();
     let consent = ConsentPage {
-        frame: Frame::new(visitor, "Let an application in"),
+        frame: Frame::new(visitor, words.let_in_title),
         username: visitor.session.as_ref().map(|session| session.person.username.clone()).unwrap_or_default(),
-        scopes: question.scopes.iter().map(words).collect(),
+        scopes: question.scopes.iter().map(|scope| said(scope, words)).collect(),
         question,
     };
     page(StatusCode::OK, &consent, visitor, Some(&origin))
@@ -91,16 +93,20 @@ fn ask(visitor: &Visitor, question: Box<Question>) -> Response {
     (status = 303, description = "Back to the client with a code, or with access_denied"),
     (status = 403, description = "No form that was shown in this session, or one that was answered already", content_type = "text/html", body = String, example = "<!doctype html>…")))]
 pub(crate) async fn consent(State(state): State<AppState>, form: PageForm) -> Response {
-    let Some(session) = &form.visitor.session else { return failure(&Error::Forbidden) };
+    let language = form.visitor.language;
+    let Some(session) = &form.visitor.session else { return failure(language, &Error::Forbidden) };
     let is_allowed = match form.field("decision") {
         "allow" => true,
         "deny" => false,
-        _ => return message(StatusCode::BAD_REQUEST, "No answer", "Go back and choose one of the two buttons."),
+        _ => {
+            let words = language.words();
+            return message(StatusCode::BAD_REQUEST, language, words.no_answer_heading, words.no_answer);
+        }
     };
-    let Ok(question) = form.field("request").parse() else { return failure(&Error::Forbidden) };
+    let Ok(question) = form.field("request").parse() else { return failure(language, &Error::Forbidden) };
     match state.app.consent(session, question, is_allowed, &form.visitor.address).await {
         Ok(to) => see_other(&to),
-        Err(error) => failure(&error),
+        Err(error) => failure(language, &error),
     }
 }
 

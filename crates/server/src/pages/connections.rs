@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::pages::frame::{Frame, failure, page, see_other};
 use crate::pages::session::{PageForm, Visitor};
+use crate::pages::words::{Words, fill};
 use crate::pages::{OWN_PAGE, read_wish};
 use crate::state::AppState;
 
@@ -25,6 +26,7 @@ struct Row {
     may: String,
     since: String,
     last_used: String,
+    end_label: String,
 }
 
 #[derive(Template)]
@@ -40,14 +42,20 @@ fn minute(moment: picard_domain::Timestamp) -> String {
     moment.to_string().replacen('T', " ", 1).chars().take(16).collect()
 }
 
-fn row(connection: Connection) -> Row {
+fn row(connection: Connection, words: &Words) -> Row {
     let word = |scope: Scope| match scope {
-        Scope::Read => "read your memories",
-        Scope::Write => "write your memories",
-        Scope::Admin => "administer this server",
+        Scope::Read => words.may_read,
+        Scope::Write => words.may_write,
+        Scope::Admin => words.may_administer,
     };
     let may: Vec<&str> = connection.scopes.iter().map(word).collect();
-    Row { may: may.join(", "), since: minute(connection.created_at), last_used: minute(connection.last_used_at), connection }
+    Row {
+        may: may.join(", "),
+        since: minute(connection.created_at),
+        last_used: minute(connection.last_used_at),
+        end_label: fill(words.end_named, &connection.client_name),
+        connection,
+    }
 }
 
 /// Shows every connection of the person who is signed in.
@@ -56,17 +64,18 @@ fn row(connection: Connection) -> Row {
     (status = 303, description = "Nobody is signed in: to the sign-in page")))]
 pub(crate) async fn connections_page(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let Some(session) = &visitor.session else { return see_other("/login") };
+    let words = visitor.language.words();
     let connections = match state.app.connections_of(session).await {
         Ok(connections) => connections,
-        Err(error) => return failure(&error),
+        Err(error) => return failure(visitor.language, &error),
     };
     let wish: Done = read_wish(query.as_deref());
     let notice = match wish.done.as_str() {
-        "ended" => Some("The connection has ended: none of the application's tokens works any more."),
+        "ended" => Some(words.ended),
         _ => None,
     };
-    let rows = connections.into_iter().map(row).collect();
-    let shown = ConnectionsPage { frame: Frame::new(&visitor, "Connections"), rows, notice };
+    let rows = connections.into_iter().map(|connection| row(connection, words)).collect();
+    let shown = ConnectionsPage { frame: Frame::new(&visitor, words.connections), rows, notice };
     page(StatusCode::OK, &shown, &visitor, None)
 }
 
@@ -76,11 +85,12 @@ pub(crate) async fn connections_page(State(state): State<AppState>, visitor: Vis
     (status = 303, description = "Ended: back to the page"),
     (status = 403, description = "No form that was shown to this browser", content_type = "text/html", body = String, example = "<!doctype html>…")))]
 pub(crate) async fn end_connection_form(State(state): State<AppState>, form: PageForm) -> Response {
-    let Some(session) = &form.visitor.session else { return failure(&Error::Forbidden) };
-    let Ok(client_id) = form.field("client_id").parse() else { return failure(&Error::NotFound) };
+    let language = form.visitor.language;
+    let Some(session) = &form.visitor.session else { return failure(language, &Error::Forbidden) };
+    let Ok(client_id) = form.field("client_id").parse() else { return failure(language, &Error::NotFound) };
     match state.app.disconnect_from(session, client_id).await {
         // Ended twice is ended.
         Ok(()) | Err(Error::NotFound) => see_other(&format!("{OWN_PAGE}?done=ended")),
-        Err(error) => failure(&error),
+        Err(error) => failure(language, &error),
     }
 }

@@ -3,9 +3,11 @@
 use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use picard_domain::Error;
 
 use crate::pages::assets;
 use crate::pages::session::Visitor;
+use crate::pages::words::{Language, Words, fill};
 
 /// What the base template needs to know.
 #[derive(Debug, Clone)]
@@ -15,6 +17,7 @@ pub(crate) struct Frame {
     pub(crate) csrf: String,
     pub(crate) stylesheet: String,
     pub(crate) icon: String,
+    pub(crate) words: &'static Words,
 }
 
 impl Frame {
@@ -22,18 +25,19 @@ impl Frame {
         Self {
             username: visitor.session.as_ref().map(|session| session.person.username.clone()),
             csrf: visitor.csrf(),
-            ..Self::anonymous(title)
+            ..Self::anonymous(visitor.language, title)
         }
     }
 
     /// A frame for when nothing is known about the visitor.
-    pub(crate) fn anonymous(title: impl Into<String>) -> Self {
+    pub(crate) fn anonymous(language: Language, title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             username: None,
             csrf: String::new(),
             stylesheet: assets::stylesheet_path(),
             icon: assets::icon_path(),
+            words: language.words(),
         }
     }
 }
@@ -96,29 +100,27 @@ struct MessagePage {
 }
 
 /// A page that says what is wrong, and what to do.
-pub(crate) fn message(status: StatusCode, heading: &str, message: impl Into<String>) -> Response {
-    let page = MessagePage { frame: Frame::anonymous(heading), heading: heading.to_owned(), message: message.into() };
+pub(crate) fn message(status: StatusCode, language: Language, heading: &str, message: impl Into<String>) -> Response {
+    let page = MessagePage { frame: Frame::anonymous(language, heading), heading: heading.to_owned(), message: message.into() };
     bare_page(status, &page, None)
 }
 
 /// The page for what the rules say no to.
-pub(crate) fn failure(error: &picard_domain::Error) -> Response {
-    use picard_domain::Error;
+pub(crate) fn failure(language: Language, error: &Error) -> Response {
     crate::error::log_cause(error);
-    let (status, heading) = match error {
-        Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "A little slower, please"),
-        Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "Not available at the moment"),
-        Error::Forbidden => (StatusCode::FORBIDDEN, "This page is no longer open"),
-        Error::NotFound => (StatusCode::NOT_FOUND, "There is nothing here"),
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
+    let words = language.words();
+    let (status, heading, text) = match error {
+        Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, words.slower_heading, words.slower_rule),
+        Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, words.away_heading, words.away_rule),
+        Error::Forbidden => (StatusCode::FORBIDDEN, words.over_heading, words.over),
+        Error::NotFound => (StatusCode::NOT_FOUND, words.nothing_heading, words.nothing_rule),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, words.broken_heading, words.broken_rule),
     };
-    let text = match error {
-        Error::Forbidden => "It was answered already, or it has been open for too long, or somebody else is signed in now. Go back to the application and start again.".to_owned(),
-        other => other.to_string(),
-    };
-    let mut response = message(status, heading, text);
-    if let Some(wait) = error.retry_after() {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    let seconds = error.retry_after().map(|wait| wait.as_secs().max(1));
+    let text = if text.is_empty() { error.to_string() } else { fill(text, seconds.unwrap_or_default()) };
+    let mut response = message(status, language, heading, text);
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

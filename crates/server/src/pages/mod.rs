@@ -1,4 +1,5 @@
-//! The server's own pages: sign in, sign up, consent, connections, errors. Plain HTML forms without a script.
+//! The server's own pages: sign in, sign up, consent, connections, errors. Plain HTML forms without a script,
+//! in English and German.
 //!
 //! Start with [`session`], which says who is there and whether a form is ours, then `authorize.rs`.
 
@@ -9,6 +10,7 @@ pub(crate) mod frame;
 pub(crate) mod session;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
+pub(crate) mod words;
 
 /// The page that belongs to the server itself, for whoever comes without a purpose.
 pub(crate) const OWN_PAGE: &str = "/connections";

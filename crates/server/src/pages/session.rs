@@ -11,6 +11,7 @@ use picard_crypto::{ExposeSecret, SecretString, constant_time_eq, hash_token, ra
 use crate::address;
 use crate::body::{Parameters, from_form, is_form};
 use crate::pages::frame::{failure, message};
+use crate::pages::words::{self, Language};
 use crate::state::AppState;
 
 /// Whoever looks at a page. Somebody who is not signed in has a cookie too, which forms are bound to; it is never used
@@ -19,6 +20,8 @@ pub(crate) struct Visitor {
     pub(crate) session: Option<Session>,
     /// Where they are.
     pub(crate) address: String,
+    /// What they read.
+    pub(crate) language: Language,
     cookie: SecretString,
     is_new: bool,
     is_https: bool,
@@ -33,14 +36,15 @@ impl FromRequestParts<AppState> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let language = Language::of(&parts.headers, parts.uri.query());
         let sent = cookie(&parts.headers, cookie_name(state.is_https));
         let session = match &sent {
-            Some(sent) => state.app.session(sent).await.map_err(|error| failure(&error))?,
+            Some(sent) => state.app.session(sent).await.map_err(|error| failure(language, &error))?,
             None => None,
         };
         let is_new = sent.is_none();
         let cookie = sent.map_or_else(random_token, SecretString::from);
-        Ok(Self { session, address: address::of(parts, state), cookie, is_new, is_https: state.is_https })
+        Ok(Self { session, address: address::of(parts, state), language, cookie, is_new, is_https: state.is_https })
     }
 }
 
@@ -109,35 +113,41 @@ impl FromRequest<AppState> for PageForm {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
+        let language = Language::of(&parts.headers, None);
+        let words = language.words();
         if is_from_elsewhere(&parts.headers, state.app.public_url()) {
-            return Err(not_ours());
+            return Err(not_ours(language));
         }
-        let visitor = Visitor::from_request_parts(&mut parts, state).await?;
+        let mut visitor = Visitor::from_request_parts(&mut parts, state).await?;
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
         if !is_form(&kind) {
-            return Err(message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", "Send the form as the page sends it."));
+            return Err(message(StatusCode::UNSUPPORTED_MEDIA_TYPE, language, words.no_form_heading, words.no_form));
         }
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await.map_err(|rejection| {
             let status = axum::response::IntoResponse::into_response(rejection).status();
-            message(status, "Too large", "The form is larger than any page of ours can be.")
+            message(status, language, words.large_heading, words.large)
         })?;
-        let fields =
-            from_form(&body).map_err(|error| message(StatusCode::BAD_REQUEST, "The form cannot be read", error.description))?;
+        let fields = from_form(&body).map_err(|error| {
+            let rule = words.unreadable_rule;
+            let text = if rule.is_empty() { error.description } else { rule.into() };
+            message(StatusCode::BAD_REQUEST, language, words.unreadable_heading, text)
+        })?;
+        // What the application wished for has come along in the form.
+        if let Some((_, query)) = fields.get("next").and_then(|next| next.split_once('?')) {
+            visitor.language = words::wished(query).unwrap_or(visitor.language);
+        }
         let given = fields.get("csrf").unwrap_or_default();
         // A cookie that was just made belongs to no page that could have been shown.
         if visitor.is_new || !constant_time_eq(given.as_bytes(), visitor.csrf().as_bytes()) {
-            return Err(not_ours());
+            return Err(not_ours(visitor.language));
         }
         Ok(Self { visitor, fields })
     }
 }
 
-fn not_ours() -> Response {
-    message(
-        StatusCode::FORBIDDEN,
-        "This form cannot be used any more",
-        "It was open for too long, or you signed in or out meanwhile, or it comes from another page. Go back, load the page again, and send it once more.",
-    )
+fn not_ours(language: Language) -> Response {
+    let words = language.words();
+    message(StatusCode::FORBIDDEN, language, words.foreign_heading, words.foreign)
 }
 
 /// Whether a browser says that another site sends this (LOG-01). Older ones name the origin, which our own pages keep to

@@ -67,7 +67,7 @@ pub(crate) async fn login_page(State(state): State<AppState>, visitor: Visitor, 
         return see_other(OWN_PAGE);
     }
     let notice = match wish.done.as_str() {
-        "signed-out" => Some("You are signed out."),
+        "signed-out" => Some(visitor.language.words().signed_out),
         _ => None,
     };
     let next = own_path(&wish.next).to_owned();
@@ -85,11 +85,11 @@ async fn show(
 ) -> Response {
     let party = match asking_party(state, &next).await {
         Ok(party) => party,
-        Err(error) => return failure(&error),
+        Err(error) => return failure(visitor.language, &error),
     };
     let origin = party.as_ref().map(|party| party.target.origin.clone());
     let login = LoginPage {
-        frame: Frame::new(visitor, "Sign in"),
+        frame: Frame::new(visitor, visitor.language.words().sign_in),
         party,
         next,
         username,
@@ -113,17 +113,17 @@ pub(crate) async fn login(State(state): State<AppState>, form: PageForm) -> Resp
     match state.app.sign_in(&username, form.field("password").into(), &form.visitor.address).await {
         Ok(token) => {
             if let Err(error) = end_session(&state, &form.visitor).await {
-                return failure(&error);
+                return failure(form.visitor.language, &error);
             }
             let mut response = see_other(&next);
             form.visitor.start(&mut response, &token);
             response
         }
         Err(Error::Unauthorized) => {
-            let problem = Some("The username or the password is wrong.");
+            let problem = Some(form.visitor.language.words().wrong_password);
             show(&state, &form.visitor, StatusCode::UNPROCESSABLE_ENTITY, next, username, problem, None).await
         }
-        Err(error) => failure(&error),
+        Err(error) => failure(form.visitor.language, &error),
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn end_session(state: &AppState, visitor: &Visitor) -> Result<(
     (status = 403, description = "No form that was shown to this browser", content_type = "text/html", body = String, example = "<!doctype html>…")))]
 pub(crate) async fn logout(State(state): State<AppState>, form: PageForm) -> Response {
     if let Err(error) = end_session(&state, &form.visitor).await {
-        return failure(&error);
+        return failure(form.visitor.language, &error);
     }
     let next = own_path(form.field("next"));
     let to = if next == OWN_PAGE { "/login?done=signed-out".to_owned() } else { with_next("/login", next) };

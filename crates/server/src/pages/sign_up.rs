@@ -10,6 +10,7 @@ use picard_domain::{Error, FieldError};
 use crate::pages::frame::{Frame, failure, message, page, see_other};
 use crate::pages::session::{PageForm, Visitor};
 use crate::pages::sign_in::{Wish, asking_party, end_session, with_next};
+use crate::pages::words::{Language, Words};
 use crate::pages::{own_path, read_wish};
 use crate::state::AppState;
 
@@ -21,7 +22,7 @@ struct SignUpPage {
     next: String,
     username: String,
     email: String,
-    errors: Vec<FieldError>,
+    errors: Vec<Mistake>,
 }
 
 impl SignUpPage {
@@ -35,9 +36,28 @@ impl SignUpPage {
     }
 }
 
-fn closed() -> Response {
-    let text = "Ask whoever runs this server for an account.";
-    message(StatusCode::FORBIDDEN, "People cannot make accounts here themselves", text)
+fn closed(language: Language) -> Response {
+    let words = language.words();
+    message(StatusCode::FORBIDDEN, language, words.closed_heading, words.closed)
+}
+
+/// Something that is wrong with a field, as the page says it.
+struct Mistake {
+    field: String,
+    label: &'static str,
+    message: String,
+}
+
+impl Mistake {
+    fn new(error: FieldError, words: &Words) -> Self {
+        let (label, rule) = match error.field.as_str() {
+            "username" => (words.username, words.username_rule),
+            "email" => (words.email, words.email_rule),
+            _ => (words.password, words.password_rule),
+        };
+        let message = if rule.is_empty() { error.message } else { rule.to_owned() };
+        Self { field: error.field, label, message }
+    }
 }
 
 /// Shows the sign-up page.
@@ -47,7 +67,7 @@ fn closed() -> Response {
     (status = 403, description = "Sign-ups are off", content_type = "text/html", body = String, example = "<!doctype html>…")))]
 pub(crate) async fn signup_page(State(state): State<AppState>, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     if !state.app.is_sign_up_open() {
-        return closed();
+        return closed(visitor.language);
     }
     let wish: Wish = read_wish(query.as_deref());
     let next = own_path(&wish.next).to_owned();
@@ -60,14 +80,15 @@ async fn show(
     status: StatusCode,
     (username, email): (String, String),
     next: String,
-    errors: Vec<FieldError>,
+    errors: Vec<Mistake>,
 ) -> Response {
     let party = match asking_party(state, &next).await {
         Ok(party) => party,
-        Err(error) => return failure(&error),
+        Err(error) => return failure(visitor.language, &error),
     };
     let origin = party.as_ref().map(|party| party.target.origin.clone());
-    let signup = SignUpPage { frame: Frame::new(visitor, "Create an account"), party, next, username, email, errors };
+    let frame = Frame::new(visitor, visitor.language.words().create_account);
+    let signup = SignUpPage { frame, party, next, username, email, errors };
     page(status, &signup, visitor, origin.as_deref())
 }
 
@@ -87,19 +108,22 @@ pub(crate) async fn signup(State(state): State<AppState>, form: PageForm) -> Res
         email: Some(email.clone()).filter(|email| !email.is_empty()),
         password: form.field("password").into(),
     };
+    let (language, words) = (form.visitor.language, form.visitor.language.words());
     let errors = match state.app.sign_up_and_in(new, &form.visitor.address).await {
         Ok(token) => {
             if let Err(error) = end_session(&state, &form.visitor).await {
-                return failure(&error);
+                return failure(language, &error);
             }
             let mut response = see_other(&next);
             form.visitor.start(&mut response, &token);
             return response;
         }
-        Err(SignUpError::Disabled) => return closed(),
-        Err(SignUpError::Other(Error::Invalid(errors))) => errors,
-        Err(SignUpError::Other(Error::Conflict(message))) => vec![FieldError::new("username", message)],
-        Err(SignUpError::Other(error)) => return failure(&error),
+        Err(SignUpError::Disabled) => return closed(language),
+        Err(SignUpError::Other(Error::Invalid(errors))) => errors.into_iter().map(|error| Mistake::new(error, words)).collect(),
+        Err(SignUpError::Other(Error::Conflict(_))) => {
+            vec![Mistake { field: "username".to_owned(), label: words.username, message: words.taken.to_owned() }]
+        }
+        Err(SignUpError::Other(error)) => return failure(language, &error),
     };
     show(&state, &form.visitor, StatusCode::UNPROCESSABLE_ENTITY, (username, email), next, errors).await
 }

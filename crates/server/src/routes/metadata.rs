@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use picard_app::RegistrationPolicy;
 use serde_json::{Value, json};
 
+use crate::pages::words::LANGUAGES;
 use crate::state::AppState;
 
 const CACHED: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=300")];
@@ -37,6 +38,7 @@ pub(crate) async fn authorization_server(State(state): State<AppState>) -> impl 
         "introspection_endpoint_auth_methods_supported": methods,
         "authorization_response_iss_parameter_supported": true,
         "client_id_metadata_document_supported": state.app.takes_client_documents(),
+        "ui_locales_supported": LANGUAGES,
         "service_documentation": format!("{url}/docs"),
     });
     if state.app.is_sign_up_open() {

@@ -27,6 +27,7 @@ mod imports;
 mod introspection;
 mod key_rotation;
 mod kit;
+mod languages;
 mod leaks;
 mod limits;
 mod lists;
