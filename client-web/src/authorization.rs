@@ -12,8 +12,8 @@ use crate::tokens::ConnectionError;
 use crate::vault::Purpose;
 use crate::visitor::Person;
 
-/// Where the server sends browsers back to.
-pub(crate) const CALLBACK: &str = "/oauth/callback";
+/// The path that the server sends browsers back to.
+pub const CALLBACK: &str = "/oauth/callback";
 
 /// Why an authorization did not come to its end. Nothing was asked of the server for tokens but with [`Self::Connection`].
 #[derive(Debug, thiserror::Error)]

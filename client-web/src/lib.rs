@@ -45,6 +45,7 @@ mod vault;
 mod visitor;
 mod words;
 
+pub use authorization::CALLBACK;
 pub use config::{Config, ConfigProblems, Environment, LogFormat};
 pub use db::MIGRATOR;
 pub use registration::{RegisterClient, RegisterError, Registration, register_client};

@@ -26,4 +26,5 @@ mod settings;
 mod sharing;
 mod signing_in;
 mod transfers;
+mod upgrade;
 mod whose_account;

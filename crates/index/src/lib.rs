@@ -44,7 +44,7 @@ pub struct Words {
 pub struct Neighbour {
     /// The memory.
     pub id: Uuid,
-    /// About its cosine similarity: to three decimal places by numbers, hardly one by signs.
+    /// About its cosine similarity: to three decimal places by numbers, hardly one by signs alone.
     pub similarity: f32,
 }
 

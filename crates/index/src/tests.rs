@@ -65,6 +65,29 @@ fn signs_find_the_nearest_among_their_candidates() {
 }
 
 #[test]
+fn hardly_any_of_the_nearest_is_missed_by_signs() {
+    const DIMENSIONS: usize = 96;
+    let mut index = Index::new(DIMENSIONS, true);
+    let vectors: Vec<Vec<f32>> = (0..2_000).map(|number| vector(number + 1, DIMENSIONS)).collect();
+    for (number, vector) in (0..).zip(&vectors) {
+        index.put(&entry(number, vec![vector.clone()]));
+    }
+    let mut missed = 0;
+    for query in 0..20 {
+        let query = vector(100_000 + query, DIMENSIONS);
+        let mut exact: Vec<(f32, u128)> = (0..).zip(&vectors).map(|(number, vector)| (cosine(&query, vector), number)).collect();
+        exact.sort_by(|left, right| right.0.total_cmp(&left.0));
+
+        let near: Vec<u128> = index.nearest(&query, 200, NOW).iter().map(|near| near.id.as_u128()).collect();
+
+        missed += exact[..10].iter().filter(|(_, number)| !near.contains(number)).count();
+    }
+
+    // With signs compared with signs alone it is one in eight.
+    assert!(missed <= 6, "{missed} of 200 in a tenth of all");
+}
+
+#[test]
 fn a_memory_of_several_windows_is_found_once_by_its_nearest() {
     let mut index = Index::new(2, false);
     index.put(&entry(1, vec![vec![1.0, 0.0], vec![0.9, 0.1]]));
@@ -139,7 +162,7 @@ proptest! {
             let id = Uuid::from_u128(u128::from(number));
             let similarities = index.similarities(&vector(seed, 8), &[id]);
             prop_assert_eq!(similarities.is_empty(), by_signs, "signs say little");
-            prop_assert!(near[0].similarity > 0.99, "{}", near[0].similarity);
+            prop_assert!(by_signs || near[0].similarity > 0.99, "{}", near[0].similarity);
             prop_assert!(similarities.iter().all(|found| found.similarity > 0.99));
         }
         prop_assert!(index.bytes() < 1_000_000);

@@ -8,6 +8,9 @@ const LONG: usize = 512;
 /// So many more windows than are wanted are chosen by their signs, and so many besides.
 const PER_WINDOW: usize = 2;
 const BESIDES: usize = 400;
+/// Where there are only signs, so many more windows than are wanted are chosen by comparing signs with signs; which of them
+/// are wanted say the numbers of the vector that is looked for.
+const PER_WINDOW_BY_SIGNS: usize = 6;
 
 /// The vectors of all windows.
 #[derive(Debug)]
@@ -75,7 +78,10 @@ impl Vectors {
             .filter(|(row, _)| is_wanted(self.places[*row as usize]))
             .map(|(row, words)| (differences(&query, words), row))
             .collect();
-        let most = if self.numbers.is_some() { windows.saturating_mul(PER_WINDOW).saturating_add(BESIDES) } else { windows };
+        let most = match self.numbers {
+            Some(_) => windows.saturating_mul(PER_WINDOW).saturating_add(BESIDES),
+            None => windows.saturating_mul(PER_WINDOW_BY_SIGNS),
+        };
         if most < rows.len() {
             rows.select_nth_unstable(most);
             rows.truncate(most);
@@ -86,7 +92,11 @@ impl Vectors {
                 let query = Query::new(vector);
                 rows.map(|(_, row)| (self.places[row as usize], query.similarity(numbers, row as usize))).collect()
             }
-            None => rows.map(|(differences, row)| (self.places[row as usize], self.agreement(differences))).collect(),
+            None => {
+                let (sums, width) = (Sums::new(vector), query.len());
+                let signs = |row: u32| &words[row as usize * width..(row as usize + 1) * width];
+                rows.map(|(_, row)| (self.places[row as usize], sums.agreement(signs(row)))).collect()
+            }
         }
     }
 
@@ -96,13 +106,6 @@ impl Vectors {
         let query = Query::new(vector);
         let rows = self.places.iter().copied().enumerate().filter(|(_, place)| is_wanted(*place));
         rows.map(|(row, place)| (place, query.similarity(numbers, row))).collect()
-    }
-
-    /// The cosine of the angle that so many different signs stand for.
-    fn agreement(&self, differences: u32) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "there are a few thousand signs at most")]
-        let share = differences as f32 / self.dimensions as f32;
-        (std::f32::consts::PI * share).cos()
     }
 
     /// Keeps the windows whose places have a new number.
@@ -149,6 +152,38 @@ impl Query {
         #[expect(clippy::cast_precision_loss, reason = "the error of a byte a number is larger")]
         let product = dot(&self.codes, &numbers.codes[start..start + self.codes.len()]) as f32;
         product * self.scale * numbers.scales[row]
+    }
+}
+
+/// What eight signs in a row add to the product of a vector and a row of signs, for each place and each way they can be.
+struct Sums {
+    table: Vec<[f32; 256]>,
+    /// Makes about a cosine of a product.
+    scale: f32,
+}
+
+impl Sums {
+    fn new(vector: &[f32]) -> Self {
+        let of_eight = |numbers: &[f32]| {
+            let mut sums = [0.0; 256];
+            for (signs, sum) in sums.iter_mut().enumerate() {
+                let signed = |(place, number): (usize, &f32)| if signs >> place & 1 == 1 { *number } else { -number };
+                *sum = numbers.iter().enumerate().map(signed).sum();
+            }
+            sums
+        };
+        let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
+        #[expect(clippy::cast_precision_loss, reason = "there are a few thousand numbers at most")]
+        let dimensions = vector.len() as f32;
+        // A direction at random and its signs meet at a cosine of sqrt(2 / pi).
+        let scale = (std::f32::consts::FRAC_PI_2 / dimensions).sqrt() / length.max(f32::MIN_POSITIVE);
+        Self { table: vector.chunks(8).map(of_eight).collect(), scale }
+    }
+
+    /// About the cosine similarity of the vector and the one whose signs these are.
+    fn agreement(&self, words: &[u64]) -> f32 {
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        self.table.iter().zip(bytes).map(|(sums, signs)| sums[usize::from(signs)]).sum::<f32>() * self.scale
     }
 }
 

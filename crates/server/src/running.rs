@@ -272,6 +272,29 @@ pub fn create_admin<'a>(
     })
 }
 
+/// Makes sure that codes of a client can be sent to this address: whoever starts a client somewhere else, with the server's
+/// configuration at hand, need not be an administrator. Answers whether there is such a client.
+///
+/// # Errors
+/// What is wrong with the configuration or the database.
+pub fn move_client<'a>(config: &'a Config, client_id: &'a str, redirect_uri: &'a str) -> BoxFuture<'a, Result<bool, StartError>> {
+    Box::pin(async move {
+        let Ok(id) = client_id.parse() else { return Ok(false) };
+        let store = store(config)?;
+        let moved = async {
+            let Some(mut client) = store.client(id).await? else { return Ok(false) };
+            if client.redirect_uris.iter().any(|uri| uri == redirect_uri) {
+                return Ok(true);
+            }
+            client.redirect_uris = vec![redirect_uri.to_owned()];
+            store.update_client(&client).await
+        };
+        let outcome = moved.await.map_err(|error| database_error(&error));
+        store.close().await;
+        outcome
+    })
+}
+
 /// Makes a new key for access tokens and gives back its name; servers that run follow by themselves.
 ///
 /// # Errors

@@ -162,6 +162,7 @@ impl Programs<'_> {
             true => None,
             false => administrator.settle(&config, &mut self.secrets, self.environment).await?,
         };
+        self.follow_web_address(&config).await?;
         let webs = self.webs(&mut proxies).await?;
         let ready = Ready {
             event: "ready",
@@ -173,6 +174,15 @@ impl Programs<'_> {
         };
         let first = (administrator, password);
         Ok(House { _proxies: proxies, webs, servers, cluster, ready, first, data_dir, demo: None, _lock: lock })
+    }
+
+    /// The web application may have got another address since it was registered.
+    async fn follow_web_address(&self, server: &picard_server::Config) -> Result<(), Problem> {
+        let web = |name: &str| self.secrets.web.get(name);
+        let (Some(client_id), Some(url)) = (web("CLIENT_ID"), web("WEB_PUBLIC_URL")) else { return Ok(()) };
+        let callback = format!("{}{}", url.trim_end_matches('/'), picard_web::CALLBACK);
+        let moved = picard_server::move_client(server, &client_id, &callback).await;
+        moved.map(|_| ()).map_err(|error| Problem::from_error("tell the server where the web application is", &error))
     }
 
     /// The server; or its replicas, which start at the same time as they would on machines of their own (OPS-05).

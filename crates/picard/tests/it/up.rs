@@ -53,6 +53,23 @@ async fn a_second_start_finds_all_data_and_adds_nothing() {
     assert!(PgConnection::connect(&database).await.is_err(), "PostgreSQL still runs");
 }
 
+#[tokio::test]
+async fn the_web_application_may_listen_somewhere_else_at_a_later_start() {
+    let folder = folder();
+    let data_dir = folder.path().join("data");
+    let first = Up::start(&data_dir, &[]);
+    let before = first.says("web_url");
+    first.stop(Signal::TERM);
+
+    let second = Up::start(&data_dir, &[]);
+
+    let mut database = PgConnection::connect(&second.says("server_database_url")).await.expect("a connection");
+    let known: Vec<String> =
+        sqlx::query_scalar("SELECT unnest(redirect_uris) FROM clients").fetch_all(&mut database).await.expect("the client");
+    assert_eq!(known, [format!("{}/oauth/callback", second.says("web_url"))], "it was at {before}");
+    second.stop(Signal::TERM);
+}
+
 #[test]
 fn a_later_start_takes_under_three_seconds() {
     let folder = folder();
