@@ -27,6 +27,7 @@ words! {
         none_heading: "Nothing here", "Hier ist nichts";
         none: "No memory fits these filters.", "Keine Erinnerung passt zu diesen Filtern.";
         first_heading: "Nothing remembered yet", "Noch nichts gemerkt";
+        first_read_only: "What you remember with other applications is shown here. To write here, too, allow it above.", "Was du dir mit anderen Anwendungen merkst, steht hier. Um auch hier zu schreiben, erlaube es oben.";
         first: "Write down the first thing that you would not want to explain twice: how you like your tea, what a project is about, whom to call when.", "Schreib das Erste auf, das du nicht zweimal erklären willst: wie du deinen Tee magst, worum es in einem Projekt geht, wen man wann anruft.";
         first_button: "Write your first memory", "Schreib deine erste Erinnerung";
         expired_at: "expired", "abgelaufen";

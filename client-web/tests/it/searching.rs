@@ -72,7 +72,7 @@ async fn numbers_are_written_as_the_language_does(pool: PgPool) {
 
     let page = browser.get_with("/search?q=tea&least=0.25", &[("accept-language", "de")]).await;
 
-    assert!(page.contains("Treffer 0,83") && page.contains("Sinn 0,66") && page.contains(">0,25<"), "{}", page.body);
+    assert!(page.contains("Übereinstimmung 0,83") && page.contains("Sinn 0,66") && page.contains(">0,25<"), "{}", page.body);
     assert!(page.contains(r#"value="0.83""#) && page.contains(r#"value="0.25" selected"#), "machines read points");
 }
 

@@ -32,6 +32,18 @@ const STATEMENTS: u64 = 40;
 const INSERT: &str = "INSERT INTO bench_memories (id, user_id, ciphertext, permission, created_at, updated_at) \
     VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000000', repeat('x', 340), 'private', now(), now())";
 
+/// All three rows of a memory, in one statement.
+const INSERT_ALL: &str = "WITH m AS ( \
+        INSERT INTO bench_memories (id, user_id, ciphertext, permission, created_at, updated_at) \
+        VALUES (gen_random_uuid(), '00000000-0000-0000-0000-000000000000', repeat('x', 340), 'private', now(), now()) \
+        RETURNING id, user_id \
+    ), w AS ( \
+        INSERT INTO bench_words (memory_id, user_id, length, words, counts) \
+        SELECT id, user_id, 22, (SELECT array_agg((random() * 1e15)::bigint) FROM generate_series(1, 22)), array_fill(1::smallint, ARRAY[22]) FROM m \
+    ) \
+    INSERT INTO bench_embeddings (memory_id, user_id, model, position, embedding, bits, is_public) \
+    SELECT m.id, m.user_id, e.model, 0, e.embedding, e.bits, false FROM m, (SELECT * FROM memory_embeddings LIMIT 1) AS e";
+
 /// Everything that is measured against limits at one server.
 pub(super) struct Limits<'a> {
     pub(super) ground: &'a Ground,
@@ -50,7 +62,7 @@ impl Limits<'_> {
         let mut measured = vec![self.one_client(&load, search).await?];
         measured.extend(self.reads(&load).await?);
         measured.extend(self.searches(&load, search).await?);
-        measured.push(self.writes(&load).await?);
+        measured.extend(self.writes(&load).await?);
         let resident = self.server.resident_bytes().map(|bytes| bytes / f64::from(1 << 20));
         measured.extend(resident.map(|resident| {
             let figures = (Unit::Mebibytes, Figures::of(vec![resident]));
@@ -104,12 +116,19 @@ impl Limits<'_> {
         Ok(measured)
     }
 
-    async fn writes(&self, load: &Load) -> Result<Measurement, Problem> {
-        let bench = PgBench::new(self.ground, self.embedding, "insert", &[INSERT.to_owned()])?;
+    async fn writes(&self, load: &Load) -> Result<Vec<Measurement>, Problem> {
         let (server, writer) = (&self.server.url, self.writer);
         let submit = |number| call(server, writer, "submit_memory", &json!({ "text": text(Kind::Submitted, number) }));
-        let rates = self.by_turns(|time| bench.rate(CLIENTS, time), |time| load.rate(CLIENTS, time, submit)).await?;
-        Ok(rates.measurement("submit_memory, 16 clients, against pgbench with a bare INSERT of one row", Target::AtLeast(0.6)))
+        let mut measured = Vec::new();
+        for (file, insert, name, target) in [
+            ("insert", INSERT, "submit_memory, 16 clients, against pgbench with a bare INSERT of one row", Target::AtLeast(0.6)),
+            ("insert-all", INSERT_ALL, "submit_memory, 16 clients, against pgbench with all rows of a memory", Target::None),
+        ] {
+            let bench = PgBench::new(self.ground, self.embedding, file, &[insert.to_owned()])?;
+            let rates = self.by_turns(|time| bench.rate(CLIENTS, time), |time| load.rate(CLIENTS, time, submit)).await?;
+            measured.push(rates.measurement(name, target));
+        }
+        Ok(measured)
     }
 
     fn search(&self, number: u64, mode: &str) -> Result<axum::http::Request<axum::body::Body>, Problem> {

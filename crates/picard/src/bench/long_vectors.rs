@@ -33,8 +33,9 @@ const BATCHES: u64 = 10;
 const BATCH_TARGET: f64 = 2.0;
 /// Copies of the tables with their indexes, of which nothing refers to another.
 const MAKE_COPIES: &str = "CREATE TABLE bench_memories (LIKE memories INCLUDING ALL); \
-    CREATE TABLE bench_words (LIKE memory_words INCLUDING ALL); CREATE TABLE bench_jobs (LIKE embedding_jobs INCLUDING ALL)";
-const DROP_COPIES: &str = "DROP TABLE IF EXISTS bench_memories, bench_words, bench_jobs";
+    CREATE TABLE bench_words (LIKE memory_words INCLUDING ALL); CREATE TABLE bench_jobs (LIKE embedding_jobs INCLUDING ALL); \
+    CREATE TABLE bench_embeddings (LIKE memory_embeddings INCLUDING ALL)";
+const DROP_COPIES: &str = "DROP TABLE IF EXISTS bench_memories, bench_words, bench_jobs, bench_embeddings";
 /// What a search through up to 100,000 memories may take, in milliseconds: with short vectors, and with long ones.
 const SEARCH_TARGETS: (f64, f64) = (25.0, 40.0);
 /// How many memories a search asks for.

@@ -36,6 +36,7 @@ texts! {
     signed_out = "You are signed out." | "Du bist abgemeldet.";
 
     create_account = "Create an account" | "Konto anlegen";
+    create = "Create account" | "Konto anlegen";
     have_a_look = "Please have a look" | "Bitte sieh noch einmal hin";
     username = "Username" | "Benutzername";
     username_hint = "1 to 64 letters, digits or the characters . _ - @" | "1 bis 64 Buchstaben, Ziffern oder die Zeichen . _ - @";

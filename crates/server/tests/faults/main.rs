@@ -28,6 +28,8 @@ use outcome::Outcome;
 
 /// How often a fault is repeated, unless FAULTS_CYCLES says otherwise.
 const CYCLES: usize = 10;
+/// How many uploads are sent while the server is killed, twice each, at least.
+const IMPORTS: usize = 50;
 
 #[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
 fn cycles() -> usize {
@@ -45,6 +47,7 @@ fn is_wanted() -> bool {
 fn lanes(cycles: usize) -> Vec<LocalBoxFuture<'static, Vec<Outcome>>> {
     let few = cycles.div_ceil(2);
     vec![
+        Box::pin(async move { vec![Box::pin(import::kills(few.max(IMPORTS))).await] }),
         Box::pin(async move {
             vec![
                 Box::pin(network::slow()).await,
@@ -56,7 +59,6 @@ fn lanes(cycles: usize) -> Vec<LocalBoxFuture<'static, Vec<Outcome>>> {
         }),
         Box::pin(async move {
             vec![
-                Box::pin(import::kills(few)).await,
                 Box::pin(kills::during_key_rotation(few)).await,
                 Box::pin(kills::during_migrations(few)).await,
                 Box::pin(kills::during_embedding(few)).await,
