@@ -44,4 +44,6 @@ pub use picard_app::{AdministratorOutcome, NewAdministrator};
 pub use picard_embedding::Embedder;
 pub use picard_llm::Llm;
 pub use probe::{Probe, probe};
-pub use running::{RunningServer, StartError, create_admin, embedder, migrate, move_client, rotate_signing_key, start, start_with};
+pub use running::{
+    RunningServer, StartError, create_admin, embedder, migrate, move_client, rotate_signing_key, start, start_with,
+};
